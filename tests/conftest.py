@@ -1,0 +1,49 @@
+"""Options of the whole suite: which seed, which era, which address."""
+
+import hypothesis
+import pytest
+from hypothesis import core as hypothesis_core
+
+DEFAULT_SEED = 7
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("seven eras")
+    group.addoption(
+        "--seed", type=int, default=DEFAULT_SEED, help="every fault and sequence follows from it"
+    )
+    group.addoption(
+        "--era",
+        action="append",
+        metavar="ERA",
+        help="0 ... 6 or a package name, repeatable; only tests of these eras run",
+    )
+    group.addoption(
+        "--url", metavar="URL", help="a shop that runs elsewhere, in any language: http://host:port"
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """The same seed makes hypothesis try the same examples; nothing is remembered between runs."""
+    hypothesis.settings.register_profile("eras", deadline=None, database=None, print_blob=True)
+    hypothesis.settings.load_profile("eras")
+    hypothesis_core.global_force_seed = config.getoption("--seed")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"seed: {config.getoption('--seed')} (another: --seed N)"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item):
+    report = yield
+    if report.failed:
+        report.sections.append(("seed", f"repeat with: --seed {item.config.getoption('--seed')}"))
+    return report
+
+
+@pytest.fixture(scope="session")
+def seed(request: pytest.FixtureRequest) -> int:
+    """The seed of this run: give it to wires, generators and stages."""
+    return request.config.getoption("--seed")

@@ -1,0 +1,12 @@
+"""Measurements: what each era costs and gains, beside the best known alternative.
+
+A measurement is a module of this package with
+
+    run(quick: bool, progress: Callable[[str], None], only: str = "") -> dict
+
+that returns `{"machine": {...}, "conditions": {...}, "figures": [...]}` (see `figure.py`).
+Sides take turns in one run (A B A B ...), each with the same seeds, so that a machine that slows
+down slows all of them; medians are given with their spread.
+"""
+
+MEASUREMENTS = ("transport", "start")

@@ -76,9 +76,19 @@ def compare(
     low, high = _extremes(rounds)
     runs = (tuple(ours), tuple(peer))
     return Figure(
-        name, unit, middle_ours, middle_peer, peer_name, ratio, low, high, len(ours), *runs,
-        target=target, note=note,
-    )  # fmt: skip
+        name,
+        unit,
+        middle_ours,
+        middle_peer,
+        peer_name,
+        ratio,
+        low,
+        high,
+        len(ours),
+        *runs,
+        target=target,
+        note=note,
+    )
 
 
 def compare_percentile(
@@ -105,9 +115,19 @@ def compare_percentile(
     low, high = _extremes([_divide(a, b) for a, b in zip(ours_runs, peer_runs, strict=False)])
     runs = (tuple(ours_runs), tuple(peer_runs))
     return Figure(
-        name, unit, value, beside, peer_name, _divide(value, beside), low, high, len(ours), *runs,
-        target=target, note=note,
-    )  # fmt: skip
+        name,
+        unit,
+        value,
+        beside,
+        peer_name,
+        _divide(value, beside),
+        low,
+        high,
+        len(ours),
+        *runs,
+        target=target,
+        note=note,
+    )
 
 
 def alone(

@@ -7,7 +7,6 @@ QUIC and cannot be turned off: its CPU figures contain it, ours have nothing of 
 
 from __future__ import annotations
 
-import datetime
 import select
 import socket
 import ssl
@@ -24,12 +23,9 @@ from aioquic.quic.events import (
     StreamDataReceived,
 )
 from aioquic.quic.packet import pull_quic_header
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from lab.measure.contestants import Place
+from lab.measure.contestants.certificate import self_signed
 
 DATAGRAM_BYTES = 1500 - 20 - 8  # IPv4 and UDP in a frame of 1,500
 # Short header (flags, connection id, packet number), AEAD tag, STREAM frame header (RFC 9000).
@@ -147,7 +143,7 @@ def _connect(place: Place) -> _Session:
 
 def _accept(place: Place, ready: Callable[[], None]) -> _Session:
     configuration = QuicConfiguration(is_client=False)
-    configuration.certificate, configuration.private_key = _certificate()
+    configuration.certificate, configuration.private_key = self_signed()
     udp = _socket(place.me, place.port)
     ready()
     select.select([udp], [], [])
@@ -177,20 +173,3 @@ def _socket(address: str, port: int) -> socket.socket:
     for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
         udp.setsockopt(socket.SOL_SOCKET, option, SOCKET_BUFFER_BYTES)
     return udp
-
-
-def _certificate() -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "measure")])
-    today = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(today - datetime.timedelta(days=1))
-        .not_valid_after(today + datetime.timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    return certificate, key

@@ -1,0 +1,54 @@
+"""`eras measure transport`: reliability by hand against the kernel's TCP, aioquic and ENet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lab.measure import (
+    fairness,
+    goodput,
+    machine,
+    packet_cost,
+    small_requests,
+    standing_queue,
+)
+from lab.measure.turns import Part, Remaining, chosen, duration
+
+GROUPS = (packet_cost, goodput, fairness, standing_queue, small_requests)
+
+CONDITIONS = {
+    "wire": "two network namespaces, TUN interfaces of MTU 1500, one process between them",
+    "turns": "all contestants one after another on each seed, then the next seed",
+    "goodput": "bytes delivered in order, from the first byte on; the ramp counts",
+    "window_s_by_round_trip": {f"{s * 1000:.0f}ms": w for s, w in goodput.WINDOW_S.items()},
+    "queue": "one bandwidth-delay product, at least 50 kB; none on an unlimited link",
+    "kernel": "default buffers; congestion control chosen by socket option; Nagle off",
+    "aioquic": "its default (Reno), encrypted, windows of 64 MiB, datagrams of 1472 bytes",
+}
+
+
+def parts(quick: bool) -> list[Part]:
+    """Return everything that is measured, in its order."""
+    return [part for group in GROUPS for part in group.parts(quick)]
+
+
+def run(quick: bool, progress: Callable[[str], None], only: str = "") -> dict[str, Any]:
+    """Measure and return `{"machine", "conditions", "figures"}`.
+
+    `quick` plays one seed and a few cells; `only` is a regular expression that chooses figures by
+    name. Interrupted (Ctrl-C), it returns the figures that are complete; `only` can fetch the rest.
+    Raises ValueError for a bad `only`, TrialFailed if a contestant does not report.
+    """
+    plan = chosen(parts(quick), only)
+    planned_s = sum(part.planned_s for part in plan)
+    progress(f"{sum(len(part.names) for part in plan)} figures in about {duration(planned_s)}")
+    remaining = Remaining(planned_s, progress)
+    described = machine.describe()
+    found: list[dict[str, Any]] = []
+    try:
+        for part in plan:
+            found += [figure.as_json() for figure in part.run(remaining.step)]
+    except KeyboardInterrupt:
+        progress(f"interrupted: {len(found)} figures are complete")
+    return {"machine": described, "conditions": CONDITIONS | {"quick": quick}, "figures": found}

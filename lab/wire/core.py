@@ -101,7 +101,7 @@ class Line:
             if not self._has_room(now, size):
                 return self._drop("queue_full", f"no room in {knobs.queue_bytes} bytes")
             at = self._free_at = max(self._free_at, now) + size * 8 / knobs.rate_bps
-        held_by_s = knobs.reorder_by_s or knobs.delay_s / 2 + 0.002
+        held_by_s = knobs.reorder_by_s
         if self.script:
             swing, fate = 0.5, self.script.popleft()
             held_by_s = held_s(fate) or 0.0
@@ -112,6 +112,7 @@ class Line:
         if knobs.jitter_s:
             at = max(now, at + (2 * swing - 1) * knobs.jitter_s)
         if held < knobs.reorder:
+            held_by_s = held_by_s or knobs.delay_s / 2 + 0.002
             self._note("reordered", "reorder", f"held back {held_by_s * 1000:.1f} ms")
             at += held_by_s
         elif at < self._last_at:

@@ -99,11 +99,11 @@ def read_script(fates: Iterable[str]) -> tuple[str, ...]:
 
 
 def held_s(fate: object) -> float | None:
-    """The seconds of a fate `delay:SECONDS`, or None if it is not one."""
+    """The seconds, more than 0, of a fate `delay:SECONDS`; None if it is not one."""
     if not isinstance(fate, str) or not fate.startswith("delay:"):
         return None
     try:
         seconds = float(fate.removeprefix("delay:"))
     except ValueError:
         return None
-    return seconds if _is_at_least_0(seconds) else None
+    return seconds if _is_at_least_0(seconds) and seconds else None

@@ -1,0 +1,102 @@
+"""The portable form: UDP datagrams, each carrying one frame, through a relay on loopback.
+
+    orders ──▶ front socket ──▶ the wire ──▶ back socket ──▶ inventory
+           ◀──              ◀──          ◀──             ◀──
+
+Orders sends to the front and needs not know that it is no inventory. Every address that sends to
+the front gets its own back socket, as behind a NAT (RFC 3022), so answers find their asker.
+"""
+
+from __future__ import annotations
+
+import socket
+from urllib.parse import urlsplit
+
+from lab.wire.pump import LONGEST_FRAME, End, Pump
+
+Address = tuple[str, int]
+
+CLIENTS_AT_ONCE = 256  # the oldest is forgotten: a client per call must not exhaust descriptors
+RECEIVE_BUFFER_BYTES = 4 << 20  # asked for; the kernel gives what it allows
+
+
+class AddressError(ValueError):
+    """An address is not of the form udp://HOST:PORT."""
+
+
+def read_address(url: str) -> Address:
+    """Split udp://HOST:PORT. Raises AddressError."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    if parts.scheme != "udp" or not parts.hostname or port is None:
+        raise AddressError(f"address is {url!r}; accepted: udp://HOST:PORT")
+    return parts.hostname, port
+
+
+class Relay:
+    """The sockets of the portable form; their frames go through a pump."""
+
+    def __init__(self, pump: Pump, inventory: Address | None = None) -> None:
+        """`inventory` is where frames go; it may be named later, they are lost until then."""
+        self._pump = pump
+        self._inventory = inventory
+        self._front = open_socket()
+        self._backs: dict[Address, socket.socket] = {}
+        self._front_end = End(self._front.fileno(), 0, self._read_front, _nowhere)
+        pump.add(self._front_end)
+
+    @property
+    def address_for_orders(self) -> str:
+        """The URL that orders is told is inventory's."""
+        host, port = self._front.getsockname()
+        return f"udp://{host}:{port}"
+
+    def forward_to(self, url: str) -> None:
+        """Name inventory's address. Raises AddressError."""
+        self._inventory = read_address(url)
+
+    def _read_front(self) -> bytes:
+        frame, client = self._front.recvfrom(LONGEST_FRAME)
+        back = self._backs.get(client) or self._welcome(client)
+
+        def to_inventory(frame: bytes) -> object:
+            # Never connected: a connected socket would refuse the first frame after an ICMP error.
+            return back.sendto(frame, self._inventory) if self._inventory else _nowhere(frame)
+
+        self._front_end.deliver = to_inventory
+        return frame
+
+    def _welcome(self, client: Address) -> socket.socket:
+        if len(self._backs) == CLIENTS_AT_ONCE:
+            oldest = self._backs.pop(next(iter(self._backs)))
+            self._pump.remove(oldest.fileno())
+            oldest.close()
+        back = self._backs[client] = open_socket()
+
+        def read_back() -> bytes:
+            frame, source = back.recvfrom(LONGEST_FRAME)
+            if source != self._inventory:
+                raise OSError(f"{source} is a stranger")
+            return frame
+
+        def to_orders(frame: bytes) -> object:
+            return self._front.sendto(frame, client)
+
+        self._pump.add(End(back.fileno(), 1, read_back, to_orders))
+        return back
+
+
+def open_socket() -> socket.socket:
+    """A non-blocking UDP socket on a free loopback port."""
+    opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+    opened.bind(("127.0.0.1", 0))
+    opened.setblocking(False)
+    return opened
+
+
+def _nowhere(frame: bytes) -> object:
+    raise OSError(f"nowhere to deliver {len(frame)} bytes: no inventory is named")

@@ -19,6 +19,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="0 ... 6 or a package name, repeatable; only tests of these eras run",
     )
     group.addoption(
+        "--wire", choices=("portable", "real"), help="only this form of the wire; default: both"
+    )
+    group.addoption(
         "--url", metavar="URL", help="a shop that runs elsewhere, in any language: http://host:port"
     )
 

@@ -1,0 +1,142 @@
+"""The ways into a shop that the contract knows: the counter of eras 0 to 2, and HTTP."""
+
+import http.client
+import json
+import socket
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from lab.contract import (
+    Customer,
+    CustomerTimeout,
+    CutOff,
+    NotTheContract,
+    Outcome,
+    ShopClosed,
+    outcome_of,
+    request_of,
+)
+
+LONGEST_ANSWER_BYTES = 16 << 20
+SOCKET_PATH_BYTES = 107  # sun_path, unix(7): one less than its 108, for the closing zero
+
+
+def customer_at(address: str) -> Customer:
+    """A customer for `unix:PATH`, `http://host:port` or `https://host:port`; ValueError else."""
+    if address.startswith("unix:"):
+        return Customer(Counter(Path(address.removeprefix("unix:"))))
+    parts = urlsplit(address)
+    if parts.scheme in ("http", "https") and parts.hostname:
+        return Customer(Web(address))
+    raise ValueError(f"address {address!r}: accepted are unix:PATH and http://host:port")
+
+
+class Counter:
+    """A Unix stream socket: one JSON operation a line, one JSON outcome a line."""
+
+    def __init__(self, path: Path) -> None:
+        if len(bytes(path)) > SOCKET_PATH_BYTES:
+            raise ValueError(f"counter {path}: accepted are at most {SOCKET_PATH_BYTES} bytes")
+        self._path = path
+        self._line: socket.socket | None = None
+
+    def ask(self, operation: Any, timeout_s: float) -> Outcome:
+        """The outcome of one operation (or of bytes, sent as they are); raises NoOutcome."""
+        raw = operation if isinstance(operation, bytes) else json.dumps(operation).encode()
+        deadline = time.monotonic() + timeout_s
+        try:
+            answer = self._exchange(raw + b"\n", deadline)
+        except TimeoutError as error:
+            self.close()  # a late answer must not be taken for the next operation's
+            raise CustomerTimeout(f"no answer within {timeout_s:g} s to {raw[:200]!r}") from error
+        except OSError as error:
+            self.close()
+            raise CutOff(f"the counter {self._path} went away: {error}") from error
+        return _outcome(answer)
+
+    def close(self) -> None:
+        if self._line:
+            self._line.close()
+        self._line = None
+
+    def _exchange(self, line: bytes, deadline: float) -> bytes:
+        counter = self._line or self._connect(deadline)
+        counter.settimeout(_left(deadline))
+        counter.sendall(line)
+        answer = bytearray()
+        while not answer.endswith(b"\n"):
+            counter.settimeout(_left(deadline))
+            piece = counter.recv(1 << 16)
+            if not piece or len(answer) > LONGEST_ANSWER_BYTES:
+                raise ConnectionError(f"connection ended after {len(answer)} bytes of an answer")
+            answer += piece
+        return bytes(answer)
+
+    def _connect(self, deadline: float) -> socket.socket:
+        self._line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._line.settimeout(_left(deadline))
+        try:
+            self._line.connect(str(self._path))
+        except (FileNotFoundError, ConnectionRefusedError) as error:
+            self.close()
+            raise ShopClosed(f"nobody at the counter {self._path}: {error}") from error
+        return self._line
+
+
+class Web:
+    """A shop that speaks HTTP, at an address of any host, in any language."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._connect = (
+            http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        )
+        self._place = parts.netloc
+        self._prefix = parts.path.rstrip("/")
+
+    def ask(self, operation: Any, timeout_s: float) -> Outcome:
+        """The outcome of one operation; raises NoOutcome, ValueError for what HTTP cannot say.
+
+        A connection per operation: a customer has no standing line. The timeout bounds each wait
+        for the network and not their sum, as it does in most HTTP clients.
+        """
+        method, path, body = request_of(operation)
+        connection = self._connect(self._place, timeout=timeout_s)
+        try:
+            connection.connect()
+        except OSError as error:
+            raise ShopClosed(f"nobody at {self._place}: {error}") from error
+        headers = {"Accept": "application/json, application/problem+json"}
+        if body:
+            headers["Content-Type"] = "application/json"
+        try:
+            connection.request(method, self._prefix + path, body or None, headers)
+            response = connection.getresponse()
+            return outcome_of(operation["op"], response.status, response.read())
+        except TimeoutError as error:
+            raise CustomerTimeout(f"no answer within {timeout_s:g} s: {method} {path}") from error
+        except (OSError, http.client.HTTPException) as error:
+            raise CutOff(f"{self._place} went away: {error!r}") from error
+        finally:
+            connection.close()
+
+    def close(self) -> None: ...
+
+
+def _outcome(line: bytes) -> Outcome:
+    try:
+        answer = json.loads(line)
+    except ValueError as error:
+        raise NotTheContract(f"the counter answered {line[:200]!r}, which is not JSON") from error
+    if not isinstance(answer, dict) or "outcome" not in answer:
+        raise NotTheContract(f"the counter answered {line[:200]!r}, which is no outcome")
+    return answer
+
+
+def _left(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left

@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from lab.history import NEVER, Operation, Recorder, Stores, Violation, check
+from lab.history import NEVER, Operation, Recorder, Stores
+from lab.laws import Violation, check
 from lab.linear import Verdict, check_shelves
 from tests.histories.defects import DEFECTS
 from tests.histories.simulated import Shop, Simulation

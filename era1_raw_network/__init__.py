@@ -1,0 +1,3 @@
+"""Era 1."""
+
+SCHEMES = {"portable": "udp", "real": "ip"}

@@ -1,0 +1,514 @@
+"""One conversation: it opens, both halves run, each side ends its own half, nobody is left waiting.
+
+The states are TCP's (RFC 9293 section 3.3.2), because the problem is:
+
+                  CONNECT            +--------+        (Endpoint makes it from a SYN)
+             +---------------------- | CLOSED | ----------------------+
+             v                       +--------+                       v
+        +----------+  SYN (both sides connect at once)        +--------------+
+        | SYN_SENT | ---------------------------------------> | SYN_RECEIVED |
+        +----------+                                          +--------------+
+             | SYNACK            +-------------+      ACKED or SYNACK |
+             +-----------------> | ESTABLISHED | <--------------------+
+                                 +-------------+
+                    CLOSE  |                       |  FIN
+                           v                       v
+                    +------------+           +------------+
+                    | FIN_WAIT_1 |           | CLOSE_WAIT |   half closed: the other half may
+                    +------------+           +------------+   still send, and be answered
+           FIN_ACKED |     | FIN                   | CLOSE
+                     v     v                       v
+          +------------+ +---------+         +----------+
+          | FIN_WAIT_2 | | CLOSING |         | LAST_ACK |
+          +------------+ +---------+         +----------+
+               FIN |          | FIN_ACKED          | FIN_ACKED
+                   v          v                    v
+                +----------------+  EXPIRED   +--------+
+                |   TIME_WAIT    | ---------> | CLOSED |   (RESET, GIVE_UP: here from anywhere)
+                +----------------+            +--------+
+
+Who may end it: a RST is believed only if it names exactly the segment we expect next. One that lies
+elsewhere in the window, a SYN in mid-conversation, an acknowledgement of what was never sent, all
+get a challenge: an ordinary ACK, which a true peer that has lost its memory answers with an exact
+RST (RFC 5961). Challenges are counted per connection, not globally: a global count can be read by
+a stranger (CVE-2016-5696).
+"""
+
+from collections import deque
+from enum import Enum
+from random import Random
+
+from era1_raw_network.codec import (
+    ACK,
+    ACK_DELAY_UNIT_S,
+    DATA,
+    HEADER,
+    MAX_WINDOW,
+    PART,
+    PING,
+    RST,
+    SYN,
+    SYNACK,
+    Segment,
+    decode,
+    encode,
+    nearest,
+)
+from era1_raw_network.congestion import RateModel
+from era1_raw_network.receiver import PART_HEADER, Fate, Receiver
+from era1_raw_network.rtt import Estimator
+from era1_raw_network.sender import Piece, Sender
+
+IP_HEADER_BYTES = 20
+WINDOW = 8192  # segments the receiver has room for: at 100 ms enough for a gigabit
+ACK_EVERY = 2  # segments (RFC 5681 section 4.2)
+ACK_DELAY_S = 0.002  # the longest an acknowledgement waits for company
+ACK_SPACING_S = 0.0005  # and the least between two: at a gigabit they would cost more than the data
+BURST = 64  # packets given out at once
+CONNECT_S = 3.0  # no answer to a SYN for so long: unreachable
+MOST_HELLO_S = 0.5  # between two of them: one packet burdens nobody, and a wire may lose a third
+GIVE_UP_S = 6.0  # nothing heard for so long while something is awaited: the peer is dead (R2)
+KEEPALIVE_S = 2.0  # silence after which we ask, so that a dead peer is noticed without traffic
+TIME_WAIT_S = 2.0  # copies of our last packets may be under way so long on the wires of this lab
+CHALLENGES, CHALLENGE_SPAN_S = 10, 5.0  # at most so many in so long (RFC 5961 section 7)
+
+
+class State(Enum):
+    CLOSED = "closed"
+    SYN_SENT = "syn sent"
+    SYN_RECEIVED = "syn received"
+    ESTABLISHED = "established"
+    FIN_WAIT_1 = "fin wait 1"
+    FIN_WAIT_2 = "fin wait 2"
+    CLOSE_WAIT = "close wait"
+    CLOSING = "closing"
+    LAST_ACK = "last ack"
+    TIME_WAIT = "time wait"
+
+
+class Event(Enum):
+    CONNECT = "connect"
+    SYN = "syn"
+    SYNACK = "synack"
+    ACKED = "our syn was acknowledged"
+    CLOSE = "close"
+    FIN = "fin"
+    FIN_ACKED = "our fin was acknowledged"
+    EXPIRED = "expired"
+    RESET = "reset"
+    GIVE_UP = "give up"
+
+
+TRANSITIONS = {
+    (State.CLOSED, Event.CONNECT): State.SYN_SENT,
+    (State.CLOSED, Event.SYN): State.SYN_RECEIVED,
+    (State.SYN_SENT, Event.SYN): State.SYN_RECEIVED,
+    (State.SYN_SENT, Event.SYNACK): State.ESTABLISHED,
+    (State.SYN_SENT, Event.CLOSE): State.CLOSED,
+    (State.SYN_RECEIVED, Event.ACKED): State.ESTABLISHED,
+    (State.SYN_RECEIVED, Event.SYNACK): State.ESTABLISHED,
+    (State.SYN_RECEIVED, Event.CLOSE): State.FIN_WAIT_1,
+    (State.ESTABLISHED, Event.CLOSE): State.FIN_WAIT_1,
+    (State.ESTABLISHED, Event.FIN): State.CLOSE_WAIT,
+    (State.FIN_WAIT_1, Event.FIN_ACKED): State.FIN_WAIT_2,
+    (State.FIN_WAIT_1, Event.FIN): State.CLOSING,
+    (State.FIN_WAIT_2, Event.FIN): State.TIME_WAIT,
+    (State.CLOSING, Event.FIN_ACKED): State.TIME_WAIT,
+    (State.CLOSE_WAIT, Event.CLOSE): State.LAST_ACK,
+    (State.LAST_ACK, Event.FIN_ACKED): State.CLOSED,
+    (State.TIME_WAIT, Event.EXPIRED): State.CLOSED,
+}
+TRANSITIONS |= {
+    (state, event): State.CLOSED
+    for state in State
+    if state is not State.CLOSED
+    for event in (Event.RESET, Event.GIVE_UP)
+}
+OPEN = (  # both sides have agreed on numbers: data may flow
+    State.ESTABLISHED,
+    State.FIN_WAIT_1,
+    State.FIN_WAIT_2,
+    State.CLOSE_WAIT,
+    State.CLOSING,
+    State.LAST_ACK,
+)
+
+
+class Connection:
+    """A two-way stream of messages, in order, each once, over packets that promise nothing.
+
+    Pure: `receive` takes a packet, `outgoing` gives those that may leave, `next_wakeup` says when
+    to call `wake`. Times are seconds of any monotonic clock. `error` says why it ended, if it did
+    not end in order. identity: the number that marks its packets; random: for sequence numbers
+    that a stranger cannot guess (RFC 6528), so a cryptographic source in earnest; mtu_bytes: the
+    largest IP packet of the interface.
+    """
+
+    def __init__(
+        self,
+        identity: int,
+        random: Random,
+        mtu_bytes: int = 1500,
+        window: int = WINDOW,
+        first_seq: int | None = None,
+        congestion: RateModel | None = None,
+    ) -> None:
+        self.identity = identity
+        self.state = State.CLOSED
+        self.error = ""
+        first = random.getrandbits(32) if first_seq is None else first_seq
+        mss = mtu_bytes - IP_HEADER_BYTES - HEADER.size
+        self.rtt = Estimator()
+        self.sender = Sender(first + 1, mss, self.rtt, congestion)
+        self.receiver: Receiver | None = None  # until the peer's first number is known
+        self.counts = dict.fromkeys(
+            ("received", "malformed", "duplicates", "ignored", "challenges", "acks"), 0
+        )
+        self._first = first
+        self._window = min(window, MAX_WINDOW)
+        self._echo = 0
+        self._echo_at = 0.0
+        self._heard_at = 0.0
+        self._opened_at = 0.0
+        self._hello_at: float | None = None  # when SYN or SYNACK is due (again)
+        self._hellos = 0
+        self._ack_at: float | None = None  # when an acknowledgement is due; the past: now
+        self._acked_at = 0.0
+        self._unacked = 0
+        self._offered = window
+        self._control: deque[bytes] = deque()
+        self._pings = 0
+        self._expires_at: float | None = None
+        self._challenged: deque[float] = deque(maxlen=CHALLENGES)
+        self._finished = False
+
+    def __repr__(self) -> str:
+        reason = f" because {self.error}" if self.error else ""
+        return f"<Connection {self.identity:08x} {self.state.name}{reason} {self.sender!r}>"
+
+    # --- the application's side
+
+    def connect(self, now: float) -> None:
+        """Begin to open; the SYN is in the next `outgoing`."""
+        self._on(Event.CONNECT, now)
+
+    def accept(self, now: float, peer_first: int) -> None:
+        """Begin to open because the peer's SYN arrived with this first number."""
+        self.receiver = Receiver(peer_first + 1, self._window)
+        self._on(Event.SYN, now)
+
+    def send(self, message: bytes) -> None:
+        """Queue one message for the peer; it arrives whole, once, after those sent before it."""
+        self.sender.push(message)
+
+    def take(self) -> list[bytes]:
+        """The messages that have arrived since the last call."""
+        if self.receiver is None:
+            return []
+        messages = self.receiver.take()
+        if messages and self._offered * 2 < self._window:
+            self._ack_at = (
+                0.0  # tell that there is room again, in one large step (RFC 1122 4.2.3.3)
+            )
+        return messages
+
+    def close(self, now: float) -> None:
+        """End our half when all that was sent has arrived; the peer may still send."""
+        if self._finished or self.state is State.CLOSED:
+            return
+        self._finished = True
+        self._on(Event.CLOSE, now)
+        if self.state in OPEN:
+            self.sender.finish()
+
+    def abort(self, now: float) -> None:
+        """End at once and tell the peer, with a RST."""
+        if self.state in OPEN:
+            self._control.append(self._packet(RST, self.sender.next))
+        self._end(Event.RESET, "aborted here", now)
+
+    @property
+    def ended(self) -> bool:
+        """The peer has ended its half and everything before that has arrived."""
+        return self.receiver is not None and self.receiver.ended
+
+    # --- the network's side: in
+
+    def receive(self, frame: bytes, now: float) -> None:
+        """Take one packet as it came off the wire."""
+        segment = decode(frame)
+        if segment is None:
+            self.counts["malformed"] += 1
+            return
+        self.on_segment(segment, now)
+
+    def on_segment(self, segment: Segment, now: float) -> None:
+        """Take one sound packet. Whatever it claims, this never raises."""
+        if segment.connection != self.identity or self.state is State.CLOSED:
+            self.counts["ignored"] += 1
+            return
+        self.counts["received"] += 1
+        kind = segment.kind
+        receiver = self.receiver
+        if kind == SYN:
+            self._on_syn(segment, now)
+        elif kind == SYNACK:
+            self._on_synack(segment, now)
+        elif kind == RST:
+            self._on_reset(segment, now)
+        elif receiver is None or not self._on_ack(segment, now):
+            self.counts["ignored"] += 1
+        elif kind in (DATA, PART):
+            self._on_data(receiver, segment, now)
+        elif kind == PING:
+            self._echo, self._echo_at = nearest(segment.packet, self._echo), now
+            self._ack_at = 0.0
+
+    def _on_syn(self, segment: Segment, now: float) -> None:
+        if self.state is State.SYN_SENT:  # simultaneous open (RFC 9293 section 3.5)
+            self.accept(now, segment.seq)
+        elif self.state is State.SYN_RECEIVED:
+            self._hello_at = now  # our SYNACK was lost
+        else:
+            self._challenge(now)
+
+    def _on_synack(self, segment: Segment, now: float) -> None:
+        if self.state in OPEN or self.state is State.TIME_WAIT:
+            self._ack_at = 0.0  # our ACK of it was lost
+            return
+        if nearest(segment.ack, self._first + 1) != self._first + 1:
+            self.counts["ignored"] += 1
+            return
+        if self.receiver is None:
+            self.receiver = Receiver(segment.seq + 1, self._window)
+        self._established(segment, now, Event.SYNACK)
+        self._ack_at = 0.0
+
+    def _established(self, segment: Segment, now: float, event: Event) -> None:
+        if self._hellos == 1:  # Karn: after a retransmission nobody knows which copy was answered
+            self.rtt.sample(max(now - self._opened_at, 1e-6))
+        self.sender.peer_window = segment.window
+        self._heard_at = now
+        self._hello_at = None
+        self._on(event, now)
+
+    def _on_reset(self, segment: Segment, now: float) -> None:
+        if self.state is State.SYN_SENT:
+            if nearest(segment.ack, self._first + 1) == self._first + 1:
+                self._end(Event.RESET, "refused by the peer", now)
+            return
+        assert self.receiver is not None  # noqa: S101 (every other state has one)
+        ahead = nearest(segment.seq, self.receiver.next) - self.receiver.next
+        if ahead == 0:
+            self._end(Event.RESET, "reset by the peer", now)
+        elif 0 < ahead < self._window:
+            self._challenge(now)
+        else:
+            self.counts["ignored"] += 1
+
+    def _on_ack(self, segment: Segment, now: float) -> bool:
+        """Use the acknowledgement that every packet carries; False: do not use the packet."""
+        sender = self.sender
+        ack = nearest(segment.ack, sender.una)
+        if self.state is State.SYN_RECEIVED:
+            if ack <= self._first or ack > sender.next:
+                return False  # not an answer to our numbers: an old packet, or a stranger's
+            self._established(segment, now, Event.ACKED)
+        if ack > sender.next or ack < sender.una - MAX_WINDOW:  # RFC 5961 section 5
+            self._challenge(now)
+            return False
+        self._heard_at = now
+        self._pings = 0
+        if ack == sender.una and segment.kind != ACK and not sender.in_flight:
+            sender.peer_window = segment.window
+            return True
+        sacked = int.from_bytes(segment.payload, "little") if segment.kind == ACK else 0
+        sender.on_ack(
+            now,
+            ack,
+            sacked,
+            nearest(segment.echo, sender.packet),
+            segment.ack_delay * ACK_DELAY_UNIT_S,
+            segment.window,
+        )
+        if self._finished and sender.idle:
+            self._on(Event.FIN_ACKED, now)
+        return True
+
+    def _on_data(self, receiver: Receiver, segment: Segment, now: float) -> None:
+        seq = nearest(segment.seq, receiver.next)
+        if segment.kind == DATA:
+            fate = receiver.accept(seq, segment.flags, segment.payload)
+        else:
+            fate = receiver.accept_part(seq, segment.flags, segment.payload)
+        if fate is Fate.MESSAGE_TOO_LONG:
+            self.abort(now)
+            self.error = "the peer sent a message that is too long"
+            return
+        if fate is Fate.DUPLICATE:
+            self.counts["duplicates"] += 1
+        self._echo, self._echo_at = nearest(segment.packet, self._echo), now
+        self._unacked += 1
+        urgent = fate is not Fate.IN_ORDER or segment.flags or self._unacked >= ACK_EVERY
+        due = self._acked_at + ACK_SPACING_S if urgent else now + ACK_DELAY_S
+        if self._ack_at is None or due < self._ack_at:
+            self._ack_at = due
+        if receiver.ended:
+            self._on(Event.FIN, now)
+
+    def _challenge(self, now: float) -> None:
+        challenged = self._challenged
+        if len(challenged) == CHALLENGES and now - challenged[0] < CHALLENGE_SPAN_S:
+            return
+        challenged.append(now)
+        self.counts["challenges"] += 1
+        self._ack_at = 0.0
+
+    # --- time
+
+    def next_wakeup(self) -> float | None:
+        """The moment at which `wake` and `outgoing` must be called if nothing arrives."""
+        if self._control:
+            return 0.0  # at once: any moment that has passed
+        times = [self._hello_at, self._ack_at, self._expires_at]
+        if self._hello_at is not None:
+            times.append(self._opened_at + CONNECT_S)
+        if self.state in OPEN:
+            times += [self.sender.next_wakeup(), self._heard_at + KEEPALIVE_S * (self._pings + 1)]
+        return min((time for time in times if time is not None), default=None)
+
+    def wake(self, now: float) -> None:
+        """Let timers that are due take effect."""
+        if self._expires_at is not None and now >= self._expires_at:
+            self._on(Event.EXPIRED, now)
+        if self.state in (State.SYN_SENT, State.SYN_RECEIVED):
+            if now - self._opened_at >= CONNECT_S:
+                self._end(Event.GIVE_UP, f"no answer within {CONNECT_S:g} s", now)
+            return
+        if self.state not in OPEN:
+            return
+        self.sender.wake(now)
+        silence = now - self._heard_at
+        if silence >= GIVE_UP_S:
+            self._end(Event.GIVE_UP, f"the peer was silent for {GIVE_UP_S:g} s", now)
+        elif silence >= KEEPALIVE_S * (self._pings + 1):
+            self._pings += 1
+            self._control.append(self._ping(now))
+
+    def _on(self, event: Event, now: float) -> None:
+        """The only place where the state changes."""
+        state = TRANSITIONS.get((self.state, event))
+        if state is None or state is self.state:
+            return
+        self.state = state
+        if state in (State.SYN_SENT, State.SYN_RECEIVED):
+            self._opened_at = self._hello_at = self._heard_at = now
+            self._hellos = 0
+        elif state is State.TIME_WAIT:
+            self._expires_at = now + TIME_WAIT_S
+        elif state is State.CLOSED:
+            self._hello_at = self._ack_at = self._expires_at = None
+
+    def _end(self, event: Event, reason: str, now: float) -> None:
+        self.error = self.error or reason
+        self._on(event, now)
+
+    # --- the network's side: out
+
+    def outgoing(self, now: float) -> list[bytes]:
+        """The packets that may leave now, in order."""
+        out = list(self._control)
+        self._control.clear()
+        if self._hello_at is not None and now >= self._hello_at:
+            out.append(self._hello(now))
+        if self.state in OPEN:
+            self._send_pieces(now, out)
+        if self._ack_at is not None and now >= self._ack_at:
+            out.append(self._acknowledgement(now))
+        return out
+
+    def _hello(self, now: float) -> bytes:
+        kind = SYN if self.state is State.SYN_SENT else SYNACK
+        self._hello_at = now + min(self.rtt.rto_s * (1 << self._hellos), MOST_HELLO_S)
+        self._hellos += 1
+        return self._packet(kind, self._first)
+
+    def _send_pieces(self, now: float, out: list[bytes]) -> None:
+        sender = self.sender
+        before = len(out)
+        if sender.probes_due:
+            for seq, piece in sender.probe():
+                self._carry(now, seq, piece, out)
+            if (
+                sender.backoff > 1 or len(out) == before
+            ):  # a small one may pass where large ones do not
+                out.append(self._ping(now))
+        if sender.may_send():
+            for seq, piece in sender.due(now, BURST):
+                self._carry(now, seq, piece, out)
+        if len(out) > before:
+            sender.arm(now)
+
+    def _carry(self, now: float, seq: int, piece: Piece, out: list[bytes]) -> None:
+        """Pack this piece of the stream; into several where the path takes only smaller packets."""
+        mss, payload = self.sender.mss, piece.payload
+        if len(payload) <= mss:
+            out.append(self._data(now, DATA, seq, piece, payload))
+            return
+        room = mss - PART_HEADER.size
+        for offset in range(0, len(payload), room):
+            part = PART_HEADER.pack(offset, len(payload)) + payload[offset : offset + room]
+            out.append(self._data(now, PART, seq, piece, part))
+
+    def _data(self, now: float, kind: int, seq: int, piece: Piece, payload: bytes) -> bytes:
+        receiver = self.receiver
+        assert receiver is not None  # noqa: S101
+        self._offered = receiver.offer()
+        self._unacked = 0
+        if not receiver.held:  # it says all that an acknowledgement would
+            self._ack_at = None
+            self._acked_at = now
+        return encode(
+            kind,
+            piece.flags,
+            min(self._offered, MAX_WINDOW),
+            min(int((now - self._echo_at) / ACK_DELAY_UNIT_S), 0xFFFF),
+            self.identity,
+            seq,
+            self.sender.number(now, seq, piece),
+            receiver.next,
+            self._echo,
+            payload,
+        )
+
+    def _ping(self, now: float) -> bytes:
+        return self._packet(PING, self.sender.next, self.sender.number(now, -1, None))
+
+    def _acknowledgement(self, now: float) -> bytes:
+        receiver = self.receiver
+        assert receiver is not None  # noqa: S101
+        self._ack_at = None
+        self._acked_at = now
+        self._unacked = 0
+        self.counts["acks"] += 1
+        return encode(
+            ACK,
+            0,
+            self._offer(),
+            min(int((now - self._echo_at) / ACK_DELAY_UNIT_S), 0xFFFF),
+            self.identity,
+            self.sender.next,
+            self.sender.packet,
+            receiver.next,
+            self._echo,
+            receiver.sack(),
+        )
+
+    def _packet(self, kind: int, seq: int, packet: int = 0) -> bytes:
+        """A packet without payload: SYN, SYNACK, PING or RST."""
+        ack = self.receiver.next if self.receiver else 0
+        return encode(kind, 0, self._offer(), 0, self.identity, seq, packet, ack, self._echo)
+
+    def _offer(self) -> int:
+        self._offered = self.receiver.offer() if self.receiver else self._window
+        return min(self._offered, MAX_WINDOW)

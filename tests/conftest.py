@@ -22,6 +22,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--wire", choices=("portable", "real"), help="only this form of the wire; default: both"
     )
     group.addoption(
+        "--write-promises",
+        action="store_true",
+        help="write what each promise came to into docs/captured/promises.json",
+    )
+    group.addoption(
         "--url", metavar="URL", help="a shop that runs elsewhere, in any language: http://host:port"
     )
 
@@ -32,10 +37,26 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.register_profile("eras", deadline=None, database=None, print_blob=True)
     hypothesis.settings.load_profile("eras")
     hypothesis_core.global_force_seed = config.getoption("--seed")
+    config.addinivalue_line("markers", "target: asks an era or an address, see tests/targets.py")
 
 
 def pytest_report_header(config: pytest.Config) -> str:
     return f"seed: {config.getoption('--seed')} (another: --seed N)"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With --era or --url only what asks a shop stays, and the folder of a chosen era's parts."""
+    chosen = config.getoption("--era")
+    if not chosen and not config.getoption("--url"):
+        return
+    folders = {f"era{name}" for name in chosen or ()}
+    kept: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
+    for item in items:
+        wanted = item.get_closest_marker("target") or item.path.parent.name in folders
+        (kept if wanted else left_out).append(item)
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = kept
 
 
 @pytest.hookimpl(wrapper=True)

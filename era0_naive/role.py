@@ -1,0 +1,97 @@
+"""How a service is started, says that it is ready, and is stopped: alike in every era.
+
+A value on the command line that cannot be used ends the start with exit code 2 and one line that
+names it. SIGTERM and Ctrl-C end a role at any time, quietly.
+"""
+
+import argparse
+import importlib
+import importlib.util
+import re
+import signal
+import sqlite3
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+
+CANNOT_START = 2  # the exit code, as argparse's own
+
+
+def run(package: str, arguments: Sequence[str]) -> None:
+    """`python -m PACKAGE`: one role of an era or, without arguments, the era's story."""
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
+    asked = _command_line(package).parse_args(arguments)
+    if asked.role is None:
+        _tell_story(package)
+        return
+    is_ready = False
+
+    def ready(address: str) -> None:
+        nonlocal is_ready
+        is_ready = True
+        print(f"{asked.role} ready at {address}", flush=True)
+
+    try:
+        _start(package, asked, ready)
+    except (OSError, ValueError, sqlite3.Error) as error:
+        if is_ready:  # then it is no matter of the command line
+            raise
+        print(f"{package} {asked.role} cannot start: {error}", file=sys.stderr)
+        sys.exit(CANNOT_START)
+
+
+def _stop(signal_number: int, frame: FrameType | None) -> None:
+    raise SystemExit(0)  # so that every `with` and `finally` on the way out is kept
+
+
+def _command_line(package: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {package}", description="Without a role: this era's story."
+    )
+    roles = parser.add_subparsers(dest="role", metavar="ROLE")
+
+    inventory = roles.add_parser("inventory", help="owns the stock")
+    inventory.add_argument("--listen", required=True, metavar="URL", help="port 0: any free one")
+    inventory.add_argument("--store", required=True, type=Path, metavar="FILE")
+    inventory.add_argument("--catalogue", type=Path, metavar="FILE", help="else the seeded one")
+
+    orders = roles.add_parser("orders", help="takes orders from customers")
+    orders.add_argument("--inventory", required=True, metavar="URL", help="where it listens")
+    orders.add_argument("--store", required=True, type=Path, metavar="FILE")
+    orders.add_argument("--counter", required=True, type=Path, metavar="PATH", help="a Unix socket")
+
+    customer = roles.add_parser("customer", help="asks one thing at the counter")
+    customer.add_argument("--counter", required=True, type=Path, metavar="PATH")
+    customer.add_argument("operation", metavar="OPERATION", help='as {"op": "catalogue"}')
+    return parser
+
+
+def _start(package: str, asked: argparse.Namespace, ready: Callable[[str], None]) -> None:
+    if asked.role == "customer":
+        counter = importlib.import_module("era0_naive.counter")
+        print(counter.ask(asked.counter, asked.operation))
+        return
+    service = importlib.import_module(f"{package}.{asked.role}")  # and no other role's imports
+    if asked.role == "inventory":
+        service.main(asked.listen, asked.store, asked.catalogue, ready)
+    else:
+        service.main(asked.inventory, asked.store, asked.counter, ready)
+
+
+def _tell_story(package: str) -> None:
+    if importlib.util.find_spec(f"{package}.story"):
+        importlib.import_module(f"{package}.story").tell()
+        return
+    readme = Path(str(importlib.import_module(package).__file__)).with_name("README.md")
+    print(readme.read_text(), end="")
+
+
+def host_and_port(url: str, scheme: str, least_port: int = 1) -> tuple[str, int]:
+    """Splits SCHEME://HOST:PORT; raises ValueError that names the address and what is accepted."""
+    found = re.fullmatch(rf"{scheme}://([^\s:/?#@\[\]]+):([0-9]{{1,5}})", url)
+    if not found or not least_port <= int(found[2]) <= 65535:
+        accepted = f"{scheme}://HOST:PORT with a port from {least_port} to 65535"
+        raise ValueError(f"address {url!r}; accepted: {accepted}")
+    return found[1], int(found[2])

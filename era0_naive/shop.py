@@ -1,0 +1,143 @@
+"""The shop: what an order is, what may become of it, and the laws that always hold.
+
+Nothing here knows a network, so all seven eras share it unchanged. The call to the other service
+is a parameter (`reserve`, `release`): how it travels is what the eras are about.
+
+An order's life, as the book of `orders` has it:
+
+                place              reserved           cancel               released
+    (absent) ----------> placing ----------> placed ----------> cancelling ----------> cancelled
+        ^                   |                  ^                     |
+        +---- refused ------+                  +-- never reached ----+
+
+`placing` and `cancelling` are written down before the call leaves. Whoever is killed in between
+has left a note that something was begun, and repeating the same request finishes it.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from era0_naive.goods import CATALOGUE_SEED, Product, catalogue, read_catalogue
+from era0_naive.outcome import Order, Outcome, read_outcome, refusal, refuse, respond, unavailable
+from era0_naive.stores import Book, Stock
+
+__all__ = [  # the shop's front door: whoever needs the business imports this module only
+    "CATALOGUE_SEED",
+    "Book",
+    "Order",
+    "Outcome",
+    "Product",
+    "Stock",
+    "broken_laws",
+    "cancel",
+    "catalogue",
+    "place",
+    "read_catalogue",
+    "read_outcome",
+    "refuse",
+    "respond",
+    "show",
+    "unavailable",
+]
+
+Reserve = Callable[[str, str, int], Outcome]  # order_id, sku, quantity
+Release = Callable[[str], Outcome]  # order_id
+
+
+def place(book: Book, reserve: Reserve, order_id: str, sku: str, quantity: int) -> Outcome:
+    """Take an order. Safe to repeat: the same id with the same content is one order."""
+    refused = refusal(order_id, sku, quantity)
+    if refused:
+        return refused
+    with book.alone(order_id):
+        order, is_new = book.begin(order_id, sku, quantity)
+        if (order.sku, order.quantity) != (sku, quantity) or order.status == "cancelled":
+            held = f"{order.quantity} of {order.sku}, {order.status}"
+            return Outcome("conflict", f"order {order_id} exists: {held}", order=order)
+        if order.status == "placed":
+            return Outcome("already_placed", order=order)
+        if order.status == "cancelling":
+            return unavailable(f"order {order_id} is being cancelled: cancel again", certain=False)
+        return _after_reserve(book, order, is_new, reserve(order_id, sku, quantity))
+
+
+def _after_reserve(book: Book, order: Order, is_new: bool, answer: Outcome) -> Outcome:
+    if answer.kind == "reserved":
+        was_first = book.move(order.order_id, "placing", "placed")
+        placed = replace(order, status="placed")
+        return Outcome("placed" if was_first else "already_placed", order=placed)
+    if answer.kind in ("out_of_stock", "unknown_sku"):
+        book.strike_out(order.order_id)
+        return answer
+    # an earlier attempt may have reserved: only a first one that changed nothing leaves no trace
+    if is_new and (answer.certain or answer.kind == "invalid"):
+        book.strike_out(order.order_id)
+        return answer
+    return unavailable(answer.detail or f"inventory answered {answer.kind}", certain=False)
+
+
+def cancel(book: Book, release: Release, order_id: str) -> Outcome:
+    """Take an order back, its goods return to the shelf. Safe to repeat."""
+    refused = refusal(order_id)
+    if refused:
+        return refused
+    with book.alone(order_id):
+        order = book.find(order_id)
+        if order is None:
+            return Outcome("not_found", f"no order {order_id}")
+        if order.status == "cancelled":
+            return Outcome("cancelled", order=order)
+        if order.status == "placing":
+            return unavailable(f"order {order_id} is being placed: place again", certain=False)
+        is_new = book.move(order_id, "placed", "cancelling")
+        return _after_release(book, order, is_new, release(order_id))
+
+
+def _after_release(book: Book, order: Order, is_new: bool, answer: Outcome) -> Outcome:
+    if answer.kind == "released":
+        book.move(order.order_id, "cancelling", "cancelled")
+        return Outcome("cancelled", order=replace(order, status="cancelled"))
+    if is_new and answer.certain:
+        book.move(order.order_id, "cancelling", "placed")
+        return answer
+    return unavailable(answer.detail or f"inventory answered {answer.kind}", certain=False)
+
+
+def show(book: Book, order_id: str) -> Outcome:
+    """Tell what is known of an order."""
+    refused = refusal(order_id)
+    if refused:
+        return refused
+    order = book.find(order_id)
+    if order is None:
+        return Outcome("not_found", f"no order {order_id}")
+    if order.status in ("placed", "cancelled"):
+        return Outcome(order.status, order=order)
+    again = "place" if order.status == "placing" else "cancel"
+    return unavailable(f"order {order_id} is {order.status}: {again} again", certain=False)
+
+
+def broken_laws(stock: Stock, book: Book) -> list[str]:
+    """What can never be true of both stores while no request is under way; empty: all is well."""
+    shelves, reservations, orders = stock.shelves(), stock.reservations(), book.orders()
+    taken = dict.fromkeys(shelves, 0)
+    held: dict[str, list[tuple[str, int]]] = {}
+    for order_id, sku, quantity in reservations:
+        taken[sku] = taken.get(sku, 0) + quantity
+        held.setdefault(order_id, []).append((sku, quantity))
+
+    broken = []
+    for sku, (initial, available) in shelves.items():
+        if available < 0 or available + taken[sku] != initial:
+            broken.append(f"{sku}: {available} available + {taken[sku]} reserved, not {initial}")
+    placed = {
+        order.order_id: [(order.sku, order.quantity)]
+        for order in orders
+        if order.status == "placed"
+    }
+    open_ids = {order.order_id for order in orders if order.status in ("placing", "cancelling")}
+    for order_id in sorted((placed.keys() | held.keys()) - open_ids):
+        asked, given = placed.get(order_id, []), held.get(order_id, [])
+        if asked != given:
+            broken.append(f"order {order_id}: placed {asked}, reserved {given}")
+    return broken

@@ -146,11 +146,10 @@ class Line:
 
     def _has_room(self, now: float, size: int) -> bool:
         """Whether the queue takes a frame: an idle link takes any, whatever its size."""
-        knobs = self._knobs
-        waiting_bytes = (self._free_at - now) * knobs.rate_bps / 8
-        return (
-            not knobs.queue_bytes or waiting_bytes <= 0 or waiting_bytes + size <= knobs.queue_bytes
-        )
+        room = self._knobs.queue_bytes
+        waiting_bytes = (self._free_at - now) * self._knobs.rate_bps / 8
+        # + 1 because times are floats: a frame that just fits must not fall to a rounding error.
+        return not room or waiting_bytes <= 0 or waiting_bytes + size < room + 1
 
     def _drop(self, count: str, why: str) -> Sequence[Delivery]:
         self._note(count, "drop", why)

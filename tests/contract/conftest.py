@@ -1,0 +1,125 @@
+"""Launch each era once per module, put the oracle beside it, hand both to the tests as `twins`."""
+
+import secrets
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from era0_naive import shop
+from lab.contract import Customer
+from lab.doors import customer_at
+from lab.stage import Stage
+from lab.wire import Knobs
+from tests.contract.oracle import Oracle
+from tests.contract.twins import Twins
+from tests.targets import Target, parameters, targets
+
+Product = dict
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "counter: says at the counter what HTTP cannot say")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "launched" not in metafunc.fixturenames:
+        return
+    chosen = targets(metafunc.config, url_too=True)
+    metafunc.parametrize("launched", parameters(chosen), indirect=True, scope="module")
+
+
+@dataclass(frozen=True)
+class Launched:
+    """A shop that runs, the oracle that heard the same, and where to look after a disagreement."""
+
+    target: Target
+    new_customer: Callable[[], Customer]
+    customer: Customer
+    oracle: Customer
+    where: str
+
+
+@pytest.fixture(scope="module")
+def launched(
+    request: pytest.FixtureRequest, seed: int, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Launched]:
+    target = request.param
+    directory = tmp_path_factory.mktemp("contract")
+    oracle = Customer(Oracle(directory))
+    if target.url:
+        yield Launched(
+            target,
+            lambda: customer_at(target.url),
+            customer_at(target.url),
+            oracle,
+            "The shop must have the seeded catalogue, and nothing sold when it starts.",
+        )
+        return
+    with Stage(target.era, target.form, knobs=Knobs(), seed=seed, directory=directory) as stage:
+        where = f"trace, logs and stores: {directory}"
+        yield Launched(target, stage.customer, stage.customer(), oracle, where)
+
+
+@pytest.fixture
+def twins(launched: Launched, request: pytest.FixtureRequest) -> Twins:
+    if launched.target.url and request.node.get_closest_marker("counter"):
+        pytest.skip("HTTP cannot say this")
+    twins = Twins(str(launched.target), launched.customer, launched.oracle, launched.where)
+    twins.story(request.node.name)
+    return twins
+
+
+@pytest.fixture
+def new_customer(launched: Launched) -> Callable[[], Customer]:
+    return launched.new_customer
+
+
+@pytest.fixture
+def fresh(launched: Launched, request: pytest.FixtureRequest) -> Callable[[str], str]:
+    """Names an order that no other test uses; within one test the same name is the same order."""
+    story = f"{zlib.crc32(request.node.name.encode()):08x}"
+    run = secrets.token_hex(3) if launched.target.url else "run"
+    return lambda name: f"{run}-{story}-{name}"
+
+
+@pytest.fixture(scope="session")
+def catalogue() -> list[Product]:
+    """The seeded catalogue, as the shop's rules make it."""
+    return shop.catalogue()
+
+
+@pytest.fixture(scope="session")
+def plenty(catalogue: list[Product]) -> list[str]:
+    """Goods on well filled shelves, the fullest first."""
+    return [p["sku"] for p in sorted(catalogue, key=lambda p: (-p["stock"], p["sku"]))]
+
+
+@pytest.fixture(scope="session")
+def sku(plenty: list[str]) -> str:
+    return plenty[0]
+
+
+@pytest.fixture(scope="session")
+def other_sku(plenty: list[str]) -> str:
+    return plenty[1]
+
+
+@pytest.fixture(scope="session")
+def scarce(catalogue: list[Product], plenty: list[str]) -> tuple[str, int]:
+    """A product of which one order can take nearly all, and how many there are."""
+    by_stock = {p["sku"]: p["stock"] for p in catalogue}
+    sku = next(s for s in reversed(plenty) if 9 <= by_stock[s] <= 900 and by_stock[s] % 3 == 0)
+    return sku, by_stock[sku]
+
+
+@pytest.fixture(scope="session")
+def skus(plenty: list[str], scarce: tuple[str, int]) -> list[str]:
+    """What generated sequences order: two full shelves and one that empties."""
+    return [plenty[2], plenty[3], scarce[0]]
+
+
+@pytest.fixture
+def speaks_http(launched: Launched) -> bool:
+    return bool(launched.target.url)

@@ -1,0 +1,50 @@
+"""What the shared suite is run against: each era over each form of the wire, or one address.
+
+`--era N` (repeatable, or the name of a package), `--wire portable|real`, `--url http://...`.
+"""
+
+from dataclasses import dataclass
+
+import pytest
+
+from lab.find import FORMS, UnknownEra, eras, find
+from lab.wire.namespaces import available
+
+
+@dataclass(frozen=True)
+class Target:
+    """A shop that can be asked: an era over a form of the wire, or a shop at a URL."""
+
+    era: str
+    form: str
+    url: str = ""
+
+    def __str__(self) -> str:
+        return self.url or f"era{self.era}-{self.form}"
+
+
+def targets(config: pytest.Config, url_too: bool = False) -> list[Target]:
+    """The targets that the options choose, all eras by default; UsageError for an unknown era.
+
+    url_too: whether a shop that we can only ask, and not kill or put on a bad wire, will do.
+    """
+    url, chosen = config.getoption("--url"), config.getoption("--era")
+    if url:
+        return [Target("", "", url)] if url_too else []
+    try:
+        found = [find(name) for name in chosen] if chosen else eras()
+    except UnknownEra as unknown:
+        raise pytest.UsageError(str(unknown)) from None
+    forms = [config.getoption("--wire")] if config.getoption("--wire") else FORMS
+    return [Target(era.number, form) for era in found for form in forms if form in era.schemes]
+
+
+def marks(target: Target) -> list[pytest.MarkDecorator]:
+    """Every target is marked as one; what this machine cannot run is skipped with the reason."""
+    missing = available() if target.form == "real" else None
+    skipped = [pytest.mark.skip(reason=f"form real: {missing}")] if missing else []
+    return [pytest.mark.target, *skipped]
+
+
+def parameters(chosen: list[Target]) -> list:
+    return [pytest.param(target, id=str(target), marks=marks(target)) for target in chosen]

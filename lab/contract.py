@@ -4,14 +4,14 @@ Eras 0 to 2 serve customers at a counter: a Unix stream socket, one JSON operati
 outcome a line. From era 3 on (or at any `--url`, in any language) the same travels as HTTP; the
 mapping between the two is here and nowhere else:
 
-| operation | request                 | outcome and status                                          |
-|-----------|-------------------------|-------------------------------------------------------------|
-| place     | PUT /orders/{id}        | placed 201, already_placed 200, conflict 409,               |
-|           |                         | out_of_stock 409, unknown_sku 404                           |
-| cancel    | DELETE /orders/{id}     | cancelled 200, not_found 404                                |
-| show      | GET /orders/{id}        | placed 200, cancelled 200, not_found 404                    |
-| catalogue | GET /catalogue          | catalogue 200                                               |
-| all       |                         | invalid 400, unavailable 503                                |
+| operation | request             | outcome and status                                       |
+|-----------|---------------------|----------------------------------------------------------|
+| place     | PUT /orders/{id}    | placed 201, already_placed 200, conflict 409,            |
+|           |                     | out_of_stock 409, unknown_sku 404                        |
+| cancel    | DELETE /orders/{id} | cancelled 200, not_found 404                             |
+| show      | GET /orders/{id}    | placed 200, cancelled 200, not_found 404                 |
+| catalogue | GET /catalogue      | catalogue 200                                            |
+| all       |                     | invalid 400, unavailable 503                             |
 
 A success answers with the outcome as JSON. A refusal answers with problem details (RFC 9457) whose
 `outcome` member names it; where that is missing, the last part of `type` or the status decides.

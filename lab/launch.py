@@ -1,0 +1,144 @@
+"""A role as a real process: started, ready by its own word, killed, paused, started again."""
+
+from __future__ import annotations
+
+import os
+import queue
+import re
+import signal
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from lab.guard import Guard
+
+READY_S = 15.0  # a loaded machine starts Python slowly
+STOP_S = 3.0
+READY_LINE = re.compile(rb"^\w+ ready at (\S+)\s*$")
+TOLD_LINES = 12
+
+
+class RoleFailed(Exception):
+    """A role ended or stayed silent instead of getting ready; the message has what it said."""
+
+
+class Role:
+    """One role of an era. Its output goes to `log`; `address` is what its ready line says."""
+
+    def __init__(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        log: Path,
+        guard: Guard,
+        environment: Mapping[str, str],
+    ) -> None:
+        self.name = name
+        self.argv = list(argv)
+        self.log = log
+        self.address = ""
+        self._guard = guard
+        self._environment = dict(environment)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._reader: threading.Thread | None = None
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """Of the running process; ValueError if it was never started."""
+        if self._process is None:
+            raise ValueError(f"{self.name} was not started")
+        return self._process.pid
+
+    def start(self) -> str:
+        """Start it and wait for its ready line; returns the address. Raises RoleFailed."""
+        self._process = subprocess.Popen(
+            self.argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=self._environment,
+            start_new_session=True,  # a group of its own, so that whatever it starts ends with it
+        )
+        self._guard.watch(self._process.pid)
+        ready: queue.Queue[str] = queue.Queue()
+        self._reader = threading.Thread(target=self._read, args=(self._process, ready), daemon=True)
+        self._reader.start()
+        try:
+            self.address = ready.get(timeout=READY_S)
+        except queue.Empty:
+            self.kill()
+            raise RoleFailed(f"{self.name} was not ready in {READY_S:g} s{self._told()}") from None
+        if not self.address:
+            code = self._process.wait()
+            self.kill()
+            raise RoleFailed(f"{self.name} ended with exit code {code}{self._told()}")
+        return self.address
+
+    def kill(self) -> None:
+        """SIGKILL: what a power cut is to a service."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """Ask it to end; make it end if it does not."""
+        self.ask_to_stop()
+        self._end(signal.SIGTERM)
+
+    def ask_to_stop(self) -> None:
+        """The asking alone, so that several can end at once."""
+        if self.is_running:
+            self._signal(signal.SIGTERM)
+            self._signal(signal.SIGCONT)  # whoever is paused would not hear
+
+    def pause(self) -> None:
+        """SIGSTOP: the process is there and its sockets are open, but nobody is at home."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: int) -> None:
+        if not self.is_running:
+            raise RoleFailed(f"{self.name} is not running{self._told()}")
+        os.killpg(self.pid, number)
+
+    def _end(self, number: int) -> None:
+        process = self._process
+        if process is None:
+            return
+        if process.poll() is None:
+            os.killpg(process.pid, number)
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        self._guard.forget(process.pid)
+        if self._reader:
+            self._reader.join(STOP_S)
+
+    def _read(self, process: subprocess.Popen[bytes], ready: queue.Queue[str]) -> None:
+        assert process.stdout  # noqa: S101  (a pipe was asked for)
+        with process.stdout, self.log.open("ab") as log:
+            for line in process.stdout:
+                log.write(line)
+                log.flush()
+                said = READY_LINE.match(line)
+                if said:
+                    ready.put(said[1].decode())
+        ready.put("")
+
+    def _told(self) -> str:
+        if self._reader:
+            self._reader.join(STOP_S)
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        return "; it said:\n  " + "\n  ".join(lines[-TOLD_LINES:]) if lines else "; it said nothing"
+
+    def __repr__(self) -> str:
+        state = f"pid {self.pid} at {self.address}" if self.is_running else "not running"
+        return f"<Role {self.name} {state}>"

@@ -1,4 +1,4 @@
-"""`python -m era0_naive` tells the story; `python -m era0_naive ROLE ...` runs one service."""
+"""Without a role the era tells its story; with one it runs it. `--help` lists them."""
 
 import sys
 

@@ -9,4 +9,9 @@ Sides take turns in one run (A B A B ...), each with the same seeds, so that a m
 down slows all of them; medians are given with their spread.
 """
 
+
+class CannotMeasure(Exception):
+    """Something that the measurement needs is missing or failed; the message says what."""
+
+
 MEASUREMENTS = ("transport", "start")

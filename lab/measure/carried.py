@@ -24,10 +24,14 @@ class Carried:
 
 
 def carry(
-    contestant: str, knobs: Knobs, seed: int, duration_s: float, is_traced: bool = False
+    contestant: str,
+    knobs: Knobs,
+    seed: int,
+    duration_s: float,
+    queue_from_s: float | None = None,
 ) -> Carried:
     """Let one contestant carry a stream for `duration_s`. Raises what `play` raises."""
-    return carried(play(bulk(duration_s), [Flow(contestant)], knobs, seed, is_traced))
+    return carried(play(bulk(duration_s), [Flow(contestant)], knobs, seed, queue_from_s))
 
 
 def carried(outcome: Outcome) -> Carried:

@@ -18,10 +18,11 @@ from lab.wire import Knobs
 KNOBS = Knobs(delay_s=0.01, rate_bps=10e6, queue_bytes=50_000)
 SEEDS = (1, 2, 3, 4, 5)
 HEAD_START_S = 0.5
-SETTLE_S = 2.0  # from the later flow's first byte on: the share is that of a settled pair
+SETTLE_S = 2.0  # from when the later flow stands: the share is that of a settled pair
 WINDOW_S = 8.0
-SET_UP_S = 1.0
-PAIRS = (("ours", "cubic"), ("bbr", "cubic"), ("ours", "ours"), ("cubic", "cubic"))
+SET_UP_S = 0.4
+QUICK_SETTLE_S, QUICK_WINDOW_S = 0.5, 1.1
+PAIRS = (("ours", "cubic"), ("bbr", "cubic"), ("ours-udp", "ours-udp"), ("cubic", "cubic"))
 
 Samples = Sequence[Sequence[float]]  # (time, bytes so far), as `Meter` takes them
 
@@ -52,18 +53,18 @@ class Shared:
 def parts(quick: bool) -> list[Part]:
     """Return the one part: all pairs in turn on each seed."""
     if quick:
-        return [_part(SEEDS[:1], 2.0)]
-    return [_part(SEEDS, WINDOW_S)]
+        return [_part(SEEDS[:1], QUICK_SETTLE_S, QUICK_WINDOW_S)]
+    return [_part(SEEDS, SETTLE_S, WINDOW_S)]
 
 
-def _part(seeds: Sequence[int], window_s: float) -> Part:
-    cost_s = HEAD_START_S + SETTLE_S + window_s + SET_UP_S
+def _part(seeds: Sequence[int], settle_s: float, window_s: float) -> Part:
+    cost_s = HEAD_START_S + settle_s + window_s + SET_UP_S
 
     def run(step: Step) -> list[Figure]:
         rounds: dict[tuple[str, str], list[Shared]] = {pair: [] for pair in PAIRS}
         for seed in seeds:
             for pair in PAIRS:
-                shared = share(pair, seed, window_s)
+                shared = share(pair, seed, settle_s, window_s)
                 rounds[pair].append(shared)
                 step(f"{pair[0]} beside {pair[1]}, seed {seed}: {shared.share:.0f} %", cost_s)
         return figures(rounds)
@@ -71,18 +72,19 @@ def _part(seeds: Sequence[int], window_s: float) -> Part:
     return Part(NAMES, cost_s * len(seeds) * len(PAIRS), run)
 
 
-def share(pair: tuple[str, str], seed: int, window_s: float) -> Shared:
+def share(pair: tuple[str, str], seed: int, settle_s: float, window_s: float) -> Shared:
     """Let two contestants share the link. Every other seed lets the second begin."""
     late = HEAD_START_S if seed % 2 else 0.0
     flows = (Flow(pair[0], HEAD_START_S - late), Flow(pair[1], late))
-    task = bulk(HEAD_START_S + SETTLE_S + window_s)
-    return shared(play(task, flows, KNOBS, seed, is_traced=True))
+    task = bulk(HEAD_START_S + settle_s + window_s)
+    outcome = play(task, flows, KNOBS, seed, queue_from_s=HEAD_START_S + settle_s)
+    return shared(outcome, settle_s)
 
 
-def shared(outcome: Outcome) -> Shared:
+def shared(outcome: Outcome, settle_s: float) -> Shared:
     """Return what each of two flows carried while both were settled."""
     samples = [report["samples"] for report in outcome.passive]
-    begin = max(one[0][0] for one in samples) + SETTLE_S
+    begin = max(one[0][0] for one in samples) + settle_s
     end = min(one[-1][0] for one in samples)
     first, second = (mbit_between(one, begin, end) for one in samples)
     return Shared(first, second, outcome.queued_s)
@@ -115,7 +117,7 @@ NAMES = (
 def figures(rounds: Mapping[tuple[str, str], Sequence[Shared]]) -> list[Figure]:
     """Return our figures beside those of a pair of the kernel's in the same role."""
     ours, usual = rounds["ours", "cubic"], rounds["bbr", "cubic"]
-    twins, kernel_twins = rounds["ours", "ours"], rounds["cubic", "cubic"]
+    twins, kernel_twins = rounds["ours-udp", "ours-udp"], rounds["cubic", "cubic"]
     return [
         compare(
             NAMES[0],

@@ -9,10 +9,11 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-STOP_S = 5.0
+from lab import find
+from lab.measure import CannotMeasure
 
 
-class TrialFailed(Exception):
+class TrialFailed(CannotMeasure):
     """A contestant did not report; the message has what it wrote."""
 
 
@@ -28,6 +29,7 @@ class Side:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            env=find.child_environment(),
         )
 
     def __enter__(self) -> Side:

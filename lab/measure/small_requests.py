@@ -20,6 +20,7 @@ LOSSES = (0.01, 0.05)
 ROUND_TRIPS_S = (0.001, 0.02)
 SEEDS = (1, 2, 3, 4, 5)
 REQUESTS = {0.001: 400, 0.02: 200}
+QUICK_REQUESTS = 25
 DEADLINE_S = 30.0
 PERCENTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 
@@ -35,7 +36,7 @@ TARGETS = {
 def parts(quick: bool) -> list[Part]:
     """Return one part per cell of loss × round trip."""
     if quick:
-        return [_part(0.02, 0.05, 80, SEEDS[:1])]
+        return [_part(0.02, 0.05, QUICK_REQUESTS, SEEDS[:1])]
     return [
         _part(round_trip_s, loss, REQUESTS[round_trip_s], SEEDS)
         for round_trip_s in ROUND_TRIPS_S
@@ -47,7 +48,7 @@ def _part(round_trip_s: float, loss: float, count: int, seeds: Sequence[int]) ->
     cell = f"{round_trip_s * 1000:.0f}ms/{loss * 100:.0f}%"
     knobs = Knobs(loss=loss, delay_s=round_trip_s / 2)
     # About two packets a request, and a loss costs the slowest contestant 0.2 s or more.
-    cost_s = count * (round_trip_s * 1.2 + 2 * loss * 0.1) + 0.9
+    cost_s = count * (round_trip_s * 1.2 + 2 * loss * 0.05) + 0.5
 
     def run(step: Step) -> list[Figure]:
         took_s: dict[str, list[list[float]]] = {name: [] for name in CONTESTANTS}

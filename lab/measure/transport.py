@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from typing import Any
 
 from lab.measure import (
+    CannotMeasure,
     fairness,
     goodput,
     machine,
@@ -14,13 +16,15 @@ from lab.measure import (
     standing_queue,
 )
 from lab.measure.turns import Part, Remaining, chosen, duration
+from lab.wire import namespaces
 
+PEER_MODULES = ("aioquic", "enet")
 GROUPS = (packet_cost, goodput, fairness, standing_queue, small_requests)
 
 CONDITIONS = {
     "wire": "two network namespaces, TUN interfaces of MTU 1500, one process between them",
     "turns": "all contestants one after another on each seed, then the next seed",
-    "goodput": "bytes delivered in order, from the first byte on; the ramp counts",
+    "goodput": "bytes delivered in order from when the connection stands; the ramp counts",
     "window_s_by_round_trip": {f"{s * 1000:.0f}ms": w for s, w in goodput.WINDOW_S.items()},
     "queue": "one bandwidth-delay product, at least 50 kB; none on an unlimited link",
     "kernel": "default buffers; congestion control chosen by socket option; Nagle off",
@@ -33,15 +37,28 @@ def parts(quick: bool) -> list[Part]:
     return [part for group in GROUPS for part in group.parts(quick)]
 
 
+def require_peers() -> None:
+    """Raise CannotMeasure, saying how to mend it, if a wire or a peer cannot be had here."""
+    refusal = namespaces.available()
+    if refusal:
+        raise CannotMeasure(f"the kernel's TCP needs the wire with real interfaces: {refusal}")
+    missing = [name for name in PEER_MODULES if not importlib.util.find_spec(name)]
+    if missing:
+        raise CannotMeasure(
+            f"not installed: {', '.join(missing)}; `pip install -e '.[measure]'` brings the peers"
+        )
+
+
 def run(quick: bool, progress: Callable[[str], None], only: str = "") -> dict[str, Any]:
     """Measure and return `{"machine", "conditions", "figures"}`.
 
     `quick` plays one seed and a few cells; `only` is a regular expression that chooses figures by
     name. Interrupted (Ctrl-C), it returns the figures that are complete; `only` can fetch the rest.
-    Raises ValueError for a bad `only`, TrialFailed if a contestant does not report.
+    Raises ValueError for a bad `only`, CannotMeasure if something is missing or does not report.
     """
     plan = chosen(parts(quick), only)
     planned_s = sum(part.planned_s for part in plan)
+    require_peers()
     progress(f"{sum(len(part.names) for part in plan)} figures in about {duration(planned_s)}")
     remaining = Remaining(planned_s, progress)
     described = machine.describe()

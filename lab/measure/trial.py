@@ -1,7 +1,7 @@
 """One trial: two hosts, the wire between them, a process at each end of each flow.
 
-Everything is made for the trial and gone after it, however it ends. Host `a` sends or asks, host
-`b` receives or answers; the faults are the same in both directions.
+Everything is made for the trial and gone after it, however it ends. The active end (it sends or
+asks) is in orders' host, the passive one in inventory's; both directions have the same faults.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Flow:
 class Task:
     """What the two ends of a flow do; the other end is stopped when `ends` has reported."""
 
-    active: str  # role in host a, told to start
-    passive: str  # role in host b, stands first
+    active: str  # role in orders' host, told to start
+    passive: str  # role in inventory's host, stands first
     ends: str
     options: tuple[str, ...]
     longest_s: float
@@ -55,33 +55,38 @@ class Outcome:
 
 
 def bulk(duration_s: float) -> Task:
-    """A stream from a to b, counted by b for `duration_s` from its first byte."""
+    """A stream, counted by the receiver for `duration_s` from its first byte."""
     options = ("--duration-s", str(duration_s))
     return Task("bulk-send", "bulk-receive", "passive", options, duration_s + CONNECT_S)
 
 
 def requests(count: int, longest_s: float) -> Task:
-    """`count` requests from a to b, each after the answer to the one before it."""
+    """`count` requests, each after the answer to the one before it."""
     return Task("ask", "answer", "active", ("--count", str(count)), longest_s)
 
 
 def play(
-    task: Task, flows: Sequence[Flow], knobs: Knobs, seed: int, is_traced: bool = False
+    task: Task,
+    flows: Sequence[Flow],
+    knobs: Knobs,
+    seed: int,
+    queue_from_s: float | None = None,
 ) -> Outcome:
     """Run `flows` at once over one wire and return the reports.
+
+    With `queue_from_s` the wire is traced, and the waits for the slow link are returned of all
+    frames sent so long after the first one.
 
     Raises TrialFailed if a process does not start or report, and what the wire raises where this
     machine has no real interfaces.
     """
     with contextlib.ExitStack() as stack:
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="eras-measure-"))
-        trace = Path(directory) / "wire.jsonl" if is_traced else None
-        wire = stack.enter_context(WireProcess("real", seed=seed, knobs=knobs, trace_path=trace))
-        pairs = []
-        for port, flow in enumerate(flows, FIRST_PORT):
-            passive = stack.enter_context(_side(wire.hosts[1], flow, task.passive, task, port))
-            active = stack.enter_context(_side(wire.hosts[0], flow, task.active, task, port))
-            pairs.append((active, passive))
+        trace = Path(directory) / "wire.jsonl" if queue_from_s is not None else None
+        wire = stack.enter_context(WireProcess.real(knobs, seed=seed, trace_path=trace))
+        pairs = [
+            _pair(stack, wire, flow, task, port) for port, flow in enumerate(flows, FIRST_PORT)
+        ]
         for active, passive in pairs:
             passive.wait_until_ready(START_UP_S)
             active.wait_until_ready(START_UP_S)
@@ -89,14 +94,25 @@ def play(
         reports = [_reports(task, active, passive) for active, passive in pairs]
         stats = wire.stats()
         wire.close()
-        queued_s = waits_s(trace, knobs) if trace else ()
+        queued_s = waits_s(trace, knobs, queue_from_s or 0.0) if trace else ()
     return Outcome(tuple(a for a, _ in reports), tuple(p for _, p in reports), stats, queued_s)
 
 
-def _side(host: Any, flow: Flow, role: str, task: Task, port: int) -> Side:
-    place = ("--me", host.address, "--peer", host.peer_address, "--port", str(port))
-    deadline = ("--deadline-s", str(START_UP_S + task.longest_s))
-    return Side(host.argv_prefix(), (flow.contestant, role, *place, *task.options, *deadline))
+def _pair(
+    stack: contextlib.ExitStack, wire: WireProcess, flow: Flow, task: Task, port: int
+) -> tuple[Side, Side]:
+    """Start the active and the passive end of a flow."""
+    ends = ((task.active, wire.orders, wire.inventory), (task.passive, wire.inventory, wire.orders))
+    deadline_s = str(START_UP_S + task.longest_s)
+    options = ("--port", str(port), "--deadline-s", deadline_s, *task.options)
+    active, passive = (
+        Side(
+            me.argv_prefix(),
+            (flow.contestant, role, "--me", me.address, "--peer", peer.address, *options),
+        )
+        for role, me, peer in ends
+    )
+    return stack.enter_context(active), stack.enter_context(passive)
 
 
 def _start(pairs: Sequence[tuple[Side, Side]], flows: Sequence[Flow]) -> None:

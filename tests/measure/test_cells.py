@@ -81,7 +81,7 @@ def test_a_buffer_holds_one_bandwidth_delay_product_but_at_least_50_kb() -> None
 def test_shares_are_taken_from_where_both_flows_are_settled() -> None:
     first = {"samples": [[t, int(t * 1000)] for t in range(14)]}
     second = {"samples": [[t, max(0, t - 5) * 3000] for t in range(1, 13)]}
-    pair = shared(Outcome((), (first, second), {}, (0.01,)))
+    pair = shared(Outcome((), (first, second), {}, (0.01,)), settle_s=2.0)
     # Settled from 3 to 12: 9,000 bytes of the first, 21,000 of the second.
     assert pair.share == pytest.approx(30.0)
 
@@ -117,7 +117,18 @@ def test_the_wait_in_the_queue_is_what_delay_and_length_do_not_explain() -> None
         {"t": 1.016, "what": "deliver", "from": "orders", "id": 2, "size": 125},
         {"t": 1.0, "what": "drop", "from": "orders", "id": 3, "size": 125},
     ]
-    assert list(waits_of(events, knobs)) == [pytest.approx(0.0, abs=1e-9), pytest.approx(0.005)]
+    waits = list(waits_of(events, knobs, from_s=0.0))
+    assert waits == [pytest.approx(0.0, abs=1e-9), pytest.approx(0.005)]
+
+
+def test_the_queue_while_flows_ramp_up_is_left_out() -> None:
+    knobs = Knobs(rate_bps=1e6)
+    events = [
+        {"t": t, "what": what, "from": "orders", "id": number, "size": 125}
+        for number, (sent, came) in enumerate([(1.0, 1.1), (1.9, 2.1), (2.0, 2.031)])
+        for t, what in ((sent, "send"), (came, "deliver"))
+    ]
+    assert list(waits_of(events, knobs, from_s=1.0)) == [pytest.approx(0.03)]
 
 
 def test_requests_yield_percentiles_beside_each_peer() -> None:

@@ -1,4 +1,4 @@
-"""The window of a measurement opens with the first byte and closes after its duration."""
+"""The window of a measurement opens when the connection stands and closes after its duration."""
 
 import itertools
 
@@ -6,9 +6,13 @@ from lab.measure.contestants.meter import SAMPLE_EVERY_S, Meter
 
 
 def test_connecting_is_not_counted() -> None:
+    assert not Meter(duration_s=1.0).is_over(100.0)
+
+
+def test_the_window_opens_before_the_first_byte() -> None:
     meter = Meter(duration_s=1.0)
     meter.add(5.0, 0)
-    assert not meter.is_over(100.0)
+    assert meter.is_over(6.0)
 
 
 def test_bytes_after_the_window_do_not_count() -> None:

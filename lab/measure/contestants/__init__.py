@@ -41,7 +41,7 @@ class Contestant(Asking, Protocol):
     def bulk_receive(self, place: Place, ready: Callable[[], None]) -> Iterator[int]:
         """Call `ready` once listening, then yield how many bytes have just arrived in order.
 
-        Yields 0 at least every tenth of a second while nothing arrives.
+        Yields 0 as soon as the connection stands, and then at least every tenth of a second.
         """
 
     def payload_share(self) -> float:

@@ -30,7 +30,10 @@ class Stopped(Exception):
 
 def main() -> None:
     options = _parse()
-    contestant = _find(options.name)
+    try:
+        contestant = _find(options.name)
+    except ImportError as error:
+        raise SystemExit(f"contestant {options.name!r} is not installed: {error}") from error
     place = Place(options.me, options.peer, options.port)
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGALRM, _stop)
@@ -105,13 +108,12 @@ def _find(name: str) -> Any:
         from lab.measure.contestants.enet import ENet
 
         return ENet()
-    if name == "ours":
+    if name in ("ours", "ours-udp"):
         from lab.measure.contestants.era import Era
 
-        return Era()
-    raise SystemExit(
-        f"contestant {name!r} is unknown: accepted are ours, cubic, bbr, reno, aioquic, enet"
-    )
+        return Era("udp" if name == "ours-udp" else "ip")
+    accepted = "ours, ours-udp, cubic, bbr, reno, aioquic, enet"
+    raise SystemExit(f"contestant {name!r} is unknown: accepted are {accepted}")
 
 
 def _parse() -> argparse.Namespace:

@@ -35,6 +35,7 @@ class Kernel:
         buffer = bytearray(BULK_CHUNK_BYTES)
         with self._accept(place, ready) as connection:
             connection.settimeout(PATIENCE_S)
+            yield 0
             while True:
                 yield _receive_some(connection, buffer)
 

@@ -6,10 +6,11 @@ SAMPLE_EVERY_S = 0.05
 
 
 class Meter:
-    """A window of `duration_s` that opens with the first byte.
+    """A window of `duration_s` that opens when the connection stands at the receiver.
 
-    Connecting is not counted: one lost SYN costs the kernel a second, and that is a figure of its
-    own. The ramp to full speed is counted.
+    Connecting is not counted: one lost SYN costs the kernel a second, and a stream is not about
+    that. The ramp to full speed is counted. (Opening with the first byte instead would be too
+    kind: if the first packet is lost, what followed it has already crossed the wire by then.)
     """
 
     def __init__(self, duration_s: float) -> None:
@@ -20,9 +21,10 @@ class Meter:
         self._next_sample = 0.0
 
     def add(self, now: float, size_bytes: int) -> None:
-        """Count `size_bytes` that arrived at `now` (seconds of any monotonic clock)."""
-        if not size_bytes and self.opened is None:
-            return
+        """Count `size_bytes` that arrived at `now` (seconds of any monotonic clock).
+
+        The first call opens the window, also with 0 bytes.
+        """
         if self.opened is None:
             self.opened = now
         if self.is_over(now):

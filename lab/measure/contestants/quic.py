@@ -54,9 +54,10 @@ class Quic:
 
     def bulk_receive(self, place: Place, ready: Callable[[], None]) -> Iterator[int]:
         session = _accept(place, ready)
+        session.complete_handshake()
         while True:
-            session.step()
             yield sum(len(data) for _, data in session.arrived())
+            session.step()
 
     def ask(self, place: Place, request: bytes, answer_bytes: int) -> Iterator[None]:
         session = _connect(place)
@@ -102,6 +103,11 @@ class _Session:
             self.connection.handle_timer(time.monotonic())
         self._send()
 
+    def complete_handshake(self) -> None:
+        """Return once both sides are sure of each other; nothing can have arrived before."""
+        while not any(isinstance(event, HandshakeCompleted) for event in self.events()):
+            self.step()
+
     def arrived(self) -> Iterator[tuple[int, bytes]]:
         """Yield (stream, bytes) for what the peer's streams have brought.
 
@@ -136,8 +142,7 @@ def _connect(place: Place) -> _Session:
     configuration = QuicConfiguration(is_client=True, verify_mode=ssl.CERT_NONE)
     session = _Session(QuicConnection(configuration=_tuned(configuration)), _socket(place.me, 0))
     session.connection.connect((place.peer, place.port), now=time.monotonic())
-    while not any(isinstance(event, HandshakeCompleted) for event in session.events()):
-        session.step()
+    session.complete_handshake()
     return session
 
 

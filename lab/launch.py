@@ -9,6 +9,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from lab.guard import Guard
@@ -93,7 +94,8 @@ class Role:
         """The asking alone, so that several can end at once."""
         if self.is_running:
             self._signal(signal.SIGTERM)
-            self._signal(signal.SIGCONT)  # whoever is paused would not hear
+            with suppress(RoleFailed):  # it may end between the two
+                self._signal(signal.SIGCONT)  # whoever is paused would not hear
 
     def pause(self) -> None:
         """SIGSTOP: the process is there and its sockets are open, but nobody is at home."""

@@ -29,7 +29,7 @@ from lab.trace import Event, Tape, Witnessed, read_folder
 from lab.wire import Knobs
 from lab.wire.process import WireProcess
 
-INVENTORY_HOST = {"portable": "127.0.0.1:0", "real": "10.7.0.2:0"}
+INVENTORY_HOST = {"portable": "127.0.0.1", "real": "10.7.0.2"}
 
 
 class Stage:
@@ -141,7 +141,8 @@ class Stage:
         self.wire = self._ends.enter_context(self._lay_wire(knobs, back, pcap))
 
         scheme = self.era.schemes[self.form]
-        listen = f"{scheme}://{INVENTORY_HOST[self.form]}"
+        free_port = "" if scheme == "ip" else ":0"  # a raw IP protocol has no ports
+        listen = f"{scheme}://{INVENTORY_HOST[self.form]}{free_port}"
         goods = ["--catalogue", str(catalogue.resolve())] if catalogue else []
         self._roles: dict[str, Role] = {}
         self._ends.callback(self._stop_roles)

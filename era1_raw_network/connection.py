@@ -63,7 +63,7 @@ IP_HEADER_BYTES = 20
 WINDOW = 8192  # segments the receiver has room for: at 100 ms enough for a gigabit
 ACK_EVERY = 2  # segments (RFC 5681 section 4.2)
 ACK_DELAY_S = 0.002  # the longest an acknowledgement waits for company
-ACK_SPACING_S = 0.0005  # and the least between two: at a gigabit they would cost more than the data
+ACK_SPACING_S = 0.00025  # and the least between two: at a gigabit they are a cost
 BURST = 64  # packets given out at once
 CONNECT_S = 3.0  # no answer to a SYN for so long: unreachable
 MOST_HELLO_S = 0.5  # between two of them: one packet burdens nobody, and a wire may lose a third
@@ -388,10 +388,10 @@ class Connection:
         if self.state not in OPEN:
             return
         self.sender.wake(now)
-        silence = now - self._heard_at
-        if silence >= GIVE_UP_S:
+        # the same sums as in next_wakeup: a difference may round to just below, and never be due
+        if now >= self._heard_at + GIVE_UP_S:
             self._end(Event.GIVE_UP, f"the peer was silent for {GIVE_UP_S:g} s", now)
-        elif silence >= KEEPALIVE_S * (self._pings + 1):
+        elif now >= self._heard_at + KEEPALIVE_S * (self._pings + 1):
             self._pings += 1
             self._control.append(self._ping(now))
 

@@ -112,7 +112,10 @@ def compare_percentile(
     all_peer = [sample for samples in peer for sample in samples]
     value = percentile(all_ours, fraction) if all_ours else None
     beside = percentile(all_peer, fraction) if all_peer else None
-    low, high = _extremes([_divide(a, b) for a, b in zip(ours_runs, peer_runs, strict=False)])
+    both = [(a, b) for a, b in zip(ours, peer, strict=True) if a and b]
+    low, high = _extremes(
+        [_divide(percentile(a, fraction), percentile(b, fraction)) for a, b in both]
+    )
     runs = (tuple(ours_runs), tuple(peer_runs))
     return Figure(
         name,

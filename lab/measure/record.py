@@ -10,16 +10,16 @@ from typing import Any
 VARYING = ("load_before",)
 
 
-class OtherMachine(ValueError):
-    """Figures of two machines do not belong in one table."""
+class CannotMerge(ValueError):
+    """Figures measured under different circumstances do not belong in one table."""
 
 
-def save(path: Path, measurement: dict[str, Any], is_partial: bool) -> None:
-    """Write `measurement` to `path`; a partial one replaces only the figures that it has.
+def save(path: Path, measurement: dict[str, Any]) -> None:
+    """Write `measurement` to `path`; an incomplete one replaces only the figures that it has.
 
-    Raises OtherMachine if it would mix figures of different machines; the file is then untouched.
+    Raises CannotMerge if they do not belong together; the file is then untouched.
     """
-    if is_partial and path.exists():
+    if not measurement["complete"] and path.exists():
         measurement = merge(json.loads(path.read_text()), measurement)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".json.new")  # so that an interruption leaves the old file whole
@@ -30,17 +30,18 @@ def save(path: Path, measurement: dict[str, Any], is_partial: bool) -> None:
 def merge(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     """Return `new` with those figures of `old` that it does not have, in the old order.
 
-    Raises OtherMachine if the two were measured on different machines.
+    Raises CannotMerge if the two were measured on different machines, or one in a hurry.
     """
     changed = [key for key in new["machine"] if _differs(key, old["machine"], new["machine"])]
+    changed += ["length"] if old["conditions"] != new["conditions"] else []
     if changed:
-        raise OtherMachine(
-            f"the figures on record were measured with another {', '.join(changed)}: "
+        raise CannotMerge(
+            f"the figures on record come from a run of another {', '.join(changed)}: "
             "measure all of them again, without --only"
         )
     figures = {figure["name"]: figure for figure in old["figures"]}
     figures |= {figure["name"]: figure for figure in new["figures"]}
-    return new | {"figures": list(figures.values())}
+    return new | {"complete": old["complete"], "figures": list(figures.values())}
 
 
 def _differs(key: str, old: dict[str, Any], new: dict[str, Any]) -> bool:

@@ -23,6 +23,10 @@ ROUNDS = 7
 ROLES = ("inventory", "orders")
 PATIENCE_S = 20.0
 STEP_S = 0.6  # planned for one round of one role
+CONDITIONS = {
+    "import": "from the start of a process that imports the role to its end",
+    "ready": "from the start of the role's process to its ready line",
+}
 BARE = "the bare interpreter"
 
 
@@ -33,16 +37,17 @@ def parts(quick: bool) -> list[Part]:
 
 
 def run(quick: bool, progress: Callable[[str], None], only: str = "") -> dict[str, Any]:
-    """Measure and return `{"machine", "conditions", "figures"}`; see `transport.run`."""
+    """Measure and return what `transport.run` does, of the roles' starts."""
     plan = chosen(parts(quick), only)
     remaining = Remaining(sum(part.planned_s for part in plan), progress)
     described = machine.describe()
     found = [figure.as_json() for part in plan for figure in part.run(remaining.step)]
-    conditions = {
-        "import": "a process that imports the role and ends",
-        "ready": "to its ready line",
+    return {
+        "machine": described,
+        "conditions": CONDITIONS | {"quick": quick},
+        "complete": not only,
+        "figures": found,
     }
-    return {"machine": described, "conditions": conditions, "figures": found}
 
 
 def _part(era: find.Era, role: str, rounds: int) -> Part:

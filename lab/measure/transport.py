@@ -50,10 +50,10 @@ def require_peers() -> None:
 
 
 def run(quick: bool, progress: Callable[[str], None], only: str = "") -> dict[str, Any]:
-    """Measure and return `{"machine", "conditions", "figures"}`.
+    """Measure and return `{"machine", "conditions", "complete", "figures"}`.
 
     `quick` plays one seed and a few cells; `only` is a regular expression that chooses figures by
-    name. Interrupted (Ctrl-C), it returns the figures that are complete; `only` can fetch the rest.
+    name. Interrupted (Ctrl-C), it returns the figures that it has; `only` can fetch the rest.
     Raises ValueError for a bad `only`, CannotMeasure if something is missing or does not report.
     """
     plan = chosen(parts(quick), only)
@@ -67,5 +67,10 @@ def run(quick: bool, progress: Callable[[str], None], only: str = "") -> dict[st
         for part in plan:
             found += [figure.as_json() for figure in part.run(remaining.step)]
     except KeyboardInterrupt:
-        progress(f"interrupted: {len(found)} figures are complete")
-    return {"machine": described, "conditions": CONDITIONS | {"quick": quick}, "figures": found}
+        progress(f"interrupted, with {len(found)} figures")
+    return {
+        "machine": described,
+        "conditions": CONDITIONS | {"quick": quick},
+        "complete": len(found) == sum(len(part.names) for part in parts(quick)),
+        "figures": found,
+    }

@@ -62,21 +62,16 @@ def main() -> None:
     back = Knobs(**json.loads(arguments.back)) if arguments.back else knobs
     wire = Wire(arguments.seed, knobs, back)
     pump = Pump(wire.lines, witness_for(arguments))
-    forward, address = refuse_to_forward, None
+    verbs, address = {}, None
     if arguments.form == "real":
         pump.connect_interfaces(*arguments.tun_fds)
     else:
         relay = Relay(pump, read_address(arguments.inventory) if arguments.inventory else None)
-        forward, address = relay.forward_to, relay.address_for_orders
-    control = Control(wire.lines, forward, pump.undeliverable)
+        verbs, address = {"forward": relay.obey_forward}, relay.address_for_orders
+    control = Control(wire.lines, pump.undeliverable, verbs)
     control.answer({"ready": arguments.form, "address_for_orders": address})
     with contextlib.suppress(KeyboardInterrupt):
         pump.run(control_fd=0, control=control.serve)
-
-
-def refuse_to_forward(url: str) -> None:
-    """In form real the hosts have addresses of their own."""
-    raise ValueError(f"forward to {url!r} is only for the portable form")
 
 
 if __name__ == "__main__":

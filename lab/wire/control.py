@@ -2,7 +2,9 @@
 
     {"do": "set", "direction": "there", "knobs": {"loss": 0.1}}       direction: null is both
     {"do": "script", "direction": "back", "fates": ["drop", "deliver"]}
-    {"do": "stats"}   {"do": "heal"}   {"do": "forward", "to": "udp://127.0.0.1:4000"}
+    {"do": "heal", "direction": null}   {"do": "stats"}
+
+A form may have verbs of its own, e.g. {"do": "forward", "to": "udp://127.0.0.1:4000"}.
 
 A refused command changes nothing and is answered with {"error": why}.
 """
@@ -11,14 +13,28 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
-from lab.wire.core import DIRECTIONS, Line
-from lab.wire.knobs import NAMES, KnobError
+from lab.wire.core import DIRECTIONS
+from lab.wire.knobs import NAMES, KnobError, Knobs
 
 Command = dict[str, Any]
+Verb = Callable[[Command], object]
+
+
+class Steerable(Protocol):
+    """What has knobs: a line of the wire, or a path of the stream relay."""
+
+    knobs: Knobs
+
+    def follow(self, fates: Iterable[str]) -> None:
+        """Let the next frames meet these fates."""
+
+    @property
+    def stats(self) -> dict[str, int]:
+        """Counts so far."""
 
 
 class Control:
@@ -26,28 +42,26 @@ class Control:
 
     def __init__(
         self,
-        lines: tuple[Line, Line],
-        forward: Callable[[str], None],
+        lines: tuple[Steerable, Steerable],
         undeliverable: Sequence[int],
+        verbs: Mapping[str, Verb],
         commands_fd: int = 0,
         answers_fd: int = 1,
     ) -> None:
-        """`forward` names inventory's address (portable form) and may raise ValueError.
-
-        `undeliverable` is the pump's count, per direction.
+        """`undeliverable` counts per direction; `verbs` are those of the form, and may raise
+        ValueError to refuse.
         """
         self._lines = lines
-        self._forward = forward
         self._undeliverable = undeliverable
         self._commands_fd = commands_fd
         self._answers_fd = answers_fd
         self._unread = b""
-        self._verbs: dict[str, Callable[[Command], object]] = {
+        self._verbs: dict[str, Verb] = {
             "set": self._set,
             "script": self._script,
             "heal": self._heal,
-            "forward": lambda command: self._forward(str(command.get("to"))),
             "stats": self._stats,
+            **verbs,
         }
 
     def serve(self) -> bool:
@@ -95,11 +109,15 @@ class Control:
             for name, line, count in zip(DIRECTIONS, self._lines, self._undeliverable, strict=True)
         }
 
-    def _directed(self, command: Command) -> list[Line]:
-        direction = command.get("direction")
-        if direction is None:
-            return list(self._lines)
-        if direction not in DIRECTIONS:
-            accepted = f"{', '.join(DIRECTIONS)} or nothing for both"
-            raise KnobError(f"direction is {direction!r}; accepted: {accepted}")
-        return [self._lines[DIRECTIONS.index(direction)]]
+    def _directed(self, command: Command) -> list[Steerable]:
+        return [self._lines[port] for port in ports(command.get("direction"))]
+
+
+def ports(direction: object) -> Sequence[int]:
+    """The ports of entry that a direction means: "there" 0, "back" 1, None both."""
+    if direction is None:
+        return (0, 1)
+    if direction not in DIRECTIONS:
+        accepted = f"{', '.join(DIRECTIONS)} or nothing for both"
+        raise KnobError(f"direction is {direction!r}; accepted: {accepted}")
+    return (DIRECTIONS.index(direction),)

@@ -52,20 +52,20 @@ def _is_probability(value: object) -> bool:
     return _is_number(value) and 0 <= value <= 1  # type: ignore[operator]
 
 
-def _is_at_least_0(value: object) -> bool:
+def is_at_least_0(value: object) -> bool:
     return _is_number(value) and value >= 0  # type: ignore[operator]
 
 
-def _is_count(value: object) -> bool:
+def is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _is_mtu(value: object) -> bool:
-    return _is_count(value) and 1 <= value <= 65535  # type: ignore[operator]
+    return is_count(value) and 1 <= value <= 65535  # type: ignore[operator]
 
 
 _PROBABILITY = (_is_probability, "a probability from 0 to 1")
-_SECONDS = (_is_at_least_0, "seconds, a number of 0 or more")
+_SECONDS = (is_at_least_0, "seconds, a number of 0 or more")
 
 ACCEPTED: dict[str, tuple[Callable[[object], bool], str]] = {
     "loss": _PROBABILITY,
@@ -75,8 +75,8 @@ ACCEPTED: dict[str, tuple[Callable[[object], bool], str]] = {
     "corrupt": _PROBABILITY,
     "delay_s": _SECONDS,
     "jitter_s": _SECONDS,
-    "rate_bps": (_is_at_least_0, "bits per second, a number of 0 (unlimited) or more"),
-    "queue_bytes": (_is_count, "whole bytes, 0 (unlimited) or more"),
+    "rate_bps": (is_at_least_0, "bits per second, a number of 0 (unlimited) or more"),
+    "queue_bytes": (is_count, "whole bytes, 0 (unlimited) or more"),
     "mtu_bytes": (_is_mtu, "whole bytes from 1 to 65535"),
     "partitioned": (lambda value: isinstance(value, bool), "true or false"),
 }
@@ -106,4 +106,4 @@ def held_s(fate: object) -> float | None:
         seconds = float(fate.removeprefix("delay:"))
     except ValueError:
         return None
-    return seconds if _is_at_least_0(seconds) and seconds else None
+    return seconds if is_at_least_0(seconds) and seconds else None

@@ -10,6 +10,7 @@ the front gets its own back socket, as behind a NAT (RFC 3022), so answers find 
 from __future__ import annotations
 
 import socket
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from lab.wire.pump import LONGEST_FRAME, End, Pump
@@ -21,18 +22,18 @@ RECEIVE_BUFFER_BYTES = 4 << 20  # asked for; the kernel gives what it allows
 
 
 class AddressError(ValueError):
-    """An address is not of the form udp://HOST:PORT."""
+    """An address is not of the form that is accepted."""
 
 
-def read_address(url: str) -> Address:
-    """Split udp://HOST:PORT. Raises AddressError."""
+def read_address(url: str, scheme: str = "udp") -> Address:
+    """Split SCHEME://HOST:PORT. Raises AddressError."""
     parts = urlsplit(url)
     try:
         port = parts.port
     except ValueError:
         port = None
-    if parts.scheme != "udp" or not parts.hostname or port is None:
-        raise AddressError(f"address is {url!r}; accepted: udp://HOST:PORT")
+    if parts.scheme != scheme or not parts.hostname or port is None:
+        raise AddressError(f"address is {url!r}; accepted: {scheme}://HOST:PORT")
     return parts.hostname, port
 
 
@@ -54,9 +55,9 @@ class Relay:
         host, port = self._front.getsockname()
         return f"udp://{host}:{port}"
 
-    def forward_to(self, url: str) -> None:
-        """Name inventory's address. Raises AddressError."""
-        self._inventory = read_address(url)
+    def obey_forward(self, command: Mapping[str, object]) -> None:
+        """The command {"do": "forward", "to": URL} names inventory. Raises AddressError."""
+        self._inventory = read_address(str(command.get("to")))
 
     def _read_front(self) -> bytes:
         frame, client = self._front.recvfrom(LONGEST_FRAME)

@@ -8,12 +8,7 @@ with WireProcess.real(Knobs(loss=0.05, delay_s=0.01), seed=7) as wire:
 
 from __future__ import annotations
 
-import contextlib
 import json
-import socket
-import subprocess
-import sys
-import threading
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -21,15 +16,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from lab.wire.knobs import KnobError, Knobs
-from lab.wire.namespaces import INVENTORY_ADDRESS, ORDERS_ADDRESS, Host, is_main_thread
+from lab.wire.console import Console, WireError
+from lab.wire.knobs import Knobs
+from lab.wire.namespaces import INVENTORY_ADDRESS, ORDERS_ADDRESS, Host
 
-REPOSITORY = Path(__file__).parents[2]
-STOP_TIMEOUT_S = 2.0
-
-
-class WireError(RuntimeError):
-    """The wire's process ended or refused to start."""
+__all__ = ["WireError", "WireProcess"]
 
 
 class WireProcess:
@@ -37,49 +28,23 @@ class WireProcess:
 
     def __init__(
         self,
-        form: str,
-        knobs: Knobs,
+        module: str,
+        arguments: Sequence[str],
         *,
+        knobs: Knobs,
+        back: Knobs | None,
         seed: int,
-        back: Knobs | None = None,
-        inventory: str | None = None,
+        trace_path: Path | None,
         hosts: Sequence[Host] = (),
-        trace_path: Path | None = None,
-        pcap_path: Path | None = None,
     ) -> None:
-        """Use `WireProcess.real` or `WireProcess.portable`."""
+        """Use `WireProcess.real`, `.portable` or `.streams`."""
         self.hosts = tuple(hosts)
+        common = [f"--seed={seed}", f"--knobs={json.dumps(asdict(knobs))}"]
+        common += [f"--back={json.dumps(asdict(back))}"] if back else []
+        common += [f"--trace={trace_path.absolute()}"] if trace_path else []
         tun_fds = [host.tun_fd for host in hosts]
-        options = {
-            "--knobs": json.dumps(asdict(knobs)),
-            "--back": json.dumps(asdict(back or knobs)),
-            "--inventory": inventory,
-            "--trace": trace_path and trace_path.absolute(),
-            "--pcap": pcap_path and pcap_path.absolute(),
-        }
-        ours, its_end = socket.socketpair()
-        with its_end:
-            self._process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "lab.wire", form, "--seed", str(seed)),
-                    *(f"{name}={value}" for name, value in options.items() if value),
-                    *(["--tun-fds", *map(str, tun_fds)] if tun_fds else []),
-                    *(["--die-with-parent"] if is_main_thread() else []),
-                ],
-                stdin=its_end.fileno(),
-                stdout=its_end.fileno(),
-                pass_fds=tun_fds,
-                cwd=REPOSITORY,
-                start_new_session=True,  # Ctrl-C is for us; we end the wire when we are done
-            )
-        self._lock = threading.Lock()
-        with ours:
-            self._control = ours.makefile("rwb")
-        try:
-            self.address_for_orders: str = self._read_answer()["address_for_orders"]
-        except WireError:
-            self.close()
-            raise
+        self._console = Console(module, [*arguments, *common], pass_fds=tun_fds)
+        self.address_for_orders: str | None = self._console.ready["address_for_orders"]
 
     @classmethod
     def real(
@@ -103,14 +68,15 @@ class WireProcess:
                 stack.enter_context(Host(address, mtu_bytes=host_mtu_bytes, sysctls=sysctls))
                 for address in (ORDERS_ADDRESS, INVENTORY_ADDRESS)
             ]
+            fds = [str(host.tun_fd) for host in hosts]
             wire = cls(
-                "real",
-                knobs,
-                seed=seed,
+                "lab.wire",
+                ["real", "--tun-fds", *fds, *_pcap(pcap_path)],
+                knobs=knobs,
                 back=back,
-                hosts=hosts,
+                seed=seed,
                 trace_path=trace_path,
-                pcap_path=pcap_path,
+                hosts=hosts,
             )
             stack.pop_all()
         for host in hosts:
@@ -133,13 +99,35 @@ class WireProcess:
         `inventory` is udp://HOST:PORT; it may be named later with `forward_to`.
         """
         return cls(
-            "portable",
-            knobs,
-            seed=seed,
+            "lab.wire",
+            ["portable", *_inventory(inventory), *_pcap(pcap_path)],
+            knobs=knobs,
             back=back,
-            inventory=inventory,
+            seed=seed,
             trace_path=trace_path,
-            pcap_path=pcap_path,
+        )
+
+    @classmethod
+    def streams(
+        cls,
+        knobs: Knobs,
+        *,
+        seed: int,
+        back: Knobs | None = None,
+        inventory: str | None = None,
+        trace_path: Path | None = None,
+    ) -> WireProcess:
+        """The relay for TCP connections on loopback (`lab.relay`), where there are no frames.
+
+        Used like `portable`, with tcp://HOST:PORT; knobs do to a stream what TCP makes of them.
+        """
+        return cls(
+            "lab.relay",
+            _inventory(inventory),
+            knobs=knobs,
+            back=back,
+            seed=seed,
+            trace_path=trace_path,
         )
 
     @property
@@ -187,7 +175,7 @@ class WireProcess:
 
     def script(self, direction: str | None, fates: Sequence[str]) -> None:
         """Let the next frames meet these fates (see Knobs). Raises KnobError."""
-        self._ask({"do": "script", "direction": direction, "fates": list(fates)})
+        self._console.ask({"do": "script", "direction": direction, "fates": list(fates)})
 
     def partition(self, direction: str | None = None) -> None:
         """Cut the wire; what is under way still arrives."""
@@ -195,11 +183,38 @@ class WireProcess:
 
     def heal(self, direction: str | None = None) -> None:
         """End a partition; the other knobs stay as they are."""
-        self._ask({"do": "heal", "direction": direction})
+        self._console.ask({"do": "heal", "direction": direction})
 
     def forward_to(self, inventory: str) -> None:
-        """Form portable: name inventory's address, udp://HOST:PORT. Raises KnobError."""
-        self._ask({"do": "forward", "to": inventory})
+        """Portable and streams: name inventory's address. Raises KnobError."""
+        self._console.ask({"do": "forward", "to": inventory})
+
+    def toxics(
+        self,
+        direction: str | None = None,
+        *,
+        timeout_s: float | None = None,
+        reset_peer_s: float | None = None,
+        slow_close_s: float = 0.0,
+        slice_bytes: int = 0,
+        slice_variation_bytes: int = 0,
+        slice_gap_s: float = 0.0,
+        limit_data_bytes: int | None = None,
+    ) -> None:
+        """Streams: put exactly these toxics in force (`lab.relay.Toxics`); without any, cure.
+
+        Raises KnobError.
+        """
+        toxics = {
+            "timeout_s": timeout_s,
+            "reset_peer_s": reset_peer_s,
+            "slow_close_s": slow_close_s,
+            "slice_bytes": slice_bytes,
+            "slice_variation_bytes": slice_variation_bytes,
+            "slice_gap_s": slice_gap_s,
+            "limit_data_bytes": limit_data_bytes,
+        }
+        self._console.ask({"do": "toxics", "direction": direction, "toxics": toxics})
 
     def stats(self) -> dict[str, dict[str, int]]:
         """Counts per direction, "there" and "back".
@@ -207,46 +222,19 @@ class WireProcess:
         Besides those of `Line.stats` there is `undeliverable` (the receiving kernel did not take
         it) and, in form real, `host_dropped` (lost in the sending host's own queue).
         """
-        stats: dict[str, dict[str, int]] = self._ask({"do": "stats"})
+        stats: dict[str, dict[str, int]] = self._console.ask({"do": "stats"})
         for direction, host in zip(("there", "back"), self.hosts, strict=False):
             stats[direction]["host_dropped"] = host.frames_dropped()
         return stats
 
     def close(self) -> None:
         """Stop the wire and its hosts. May be called twice."""
-        with contextlib.suppress(BrokenPipeError):  # the last command may never have been read
-            self._control.close()
-        try:
-            self._process.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._console.close()
         for host in self.hosts:
             host.close()
 
     def _set(self, direction: str | None, knobs: dict[str, Any]) -> None:
-        self._ask({"do": "set", "direction": direction, "knobs": knobs})
-
-    def _ask(self, command: dict[str, Any]) -> Any:
-        with self._lock:
-            try:
-                self._control.write(json.dumps(command).encode() + b"\n")
-                self._control.flush()
-            except (OSError, ValueError) as gone:
-                raise WireError("the wire's process has ended") from gone
-            answer = self._read_answer()
-        if "error" in answer:
-            raise KnobError(answer["error"])
-        return answer["ok"]
-
-    def _read_answer(self) -> dict[str, Any]:
-        try:
-            answer: dict[str, Any] = json.loads(self._control.readline() or b"{}")
-        except OSError:
-            answer = {}
-        if not answer:
-            raise WireError("the wire's process has ended; its stderr says why")
-        return answer
+        self._console.ask({"do": "set", "direction": direction, "knobs": knobs})
 
     def __enter__(self) -> WireProcess:
         return self
@@ -260,4 +248,12 @@ class WireProcess:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<WireProcess pid {self._process.pid} {self.hosts or self.address_for_orders}>"
+        return f"<WireProcess pid {self._console.pid} {self.hosts or self.address_for_orders}>"
+
+
+def _inventory(url: str | None) -> list[str]:
+    return [f"--inventory={url}"] if url else []
+
+
+def _pcap(path: Path | None) -> list[str]:
+    return [f"--pcap={path.absolute()}"] if path else []

@@ -61,7 +61,7 @@ class VirtualForm:
 
     def __init__(self, knobs, seed, back=None):
         self._wire = Wire(seed, knobs, back)
-        self._control = Control(self._wire.lines, forward=None, undeliverable=[0, 0])
+        self._control = Control(self._wire.lines, undeliverable=[0, 0], verbs={})
         self._now = 0.0
 
     def speak(self, frames=300, size=100, gap_s=0.0005, echoes=None):

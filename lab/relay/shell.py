@@ -1,0 +1,95 @@
+"""The relay's sockets: every connection from orders becomes one to inventory, faults in between.
+
+Passed on faithfully: the end of a stream (half-close), a reset, and flow control: we read no more
+than `queue_bytes` (or WINDOW_BYTES) ahead of what has been delivered. Not quite faithful: the
+kernel accepts a connection before inventory has been asked, so one that inventory refuses is reset.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Iterator, Mapping
+from time import monotonic
+
+from lab.relay.connection import Connection, reset
+from lab.relay.stream import Path
+from lab.relay.toxics import NAMES, Toxics
+from lab.wire.control import ports
+from lab.wire.knobs import KnobError
+from lab.wire.portable import Address, read_address
+
+
+class Relay:
+    """Listens for orders, connects to inventory, and knows what is wrong between them."""
+
+    def __init__(self, seed: int, paths: tuple[Path, Path], inventory: Address | None) -> None:
+        """`paths` carry orders → inventory and back; `seed` deals the sizes of slices."""
+        self.paths = paths
+        self.inventory = inventory
+        self._seed = seed
+        self._toxics = [Toxics(), Toxics()]
+        self._toxic_since = [0.0, 0.0]
+        self._turned = asyncio.Event()
+        self._connected_ever = 0
+
+    async def open(self) -> str:
+        """Listen on a free loopback port; return the address for orders."""
+        self._server = await asyncio.start_server(self._welcome, "127.0.0.1", 0)
+        host, port = self._server.sockets[0].getsockname()
+        return f"tcp://{host}:{port}"
+
+    def obey_forward(self, command: Mapping[str, object]) -> None:
+        """The command {"do": "forward", "to": URL} names inventory. Raises AddressError."""
+        self.inventory = read_address(str(command.get("to")), scheme="tcp")
+
+    def obey_toxics(self, command: Mapping[str, object]) -> None:
+        """The command {"do": "toxics", "direction": ..., "toxics": {...}}. Raises KnobError."""
+        changes = command.get("toxics") or {}
+        if not isinstance(changes, dict) or not set(changes) <= set(NAMES):
+            raise KnobError(f"toxics are {changes!r}; accepted: an object of {', '.join(NAMES)}")
+        toxics = Toxics(**changes)
+        for port in ports(command.get("direction")):
+            self._toxics[port] = toxics
+            self._toxic_since[port] = monotonic()
+
+    def turned(self) -> None:
+        """Wake those who wait for a knob or toxic to be turned."""
+        self._turned.set()
+        self._turned = asyncio.Event()
+
+    def toxics(self, port: int) -> Toxics:
+        """The toxics in force for what orders (0) or inventory (1) sends."""
+        return self._toxics[port]
+
+    async def until_turned(self, timeout_s: float | None = None) -> None:
+        """Wait until something is turned, or for so long."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._turned.wait(), timeout_s)
+
+    async def until_passable(self, port: int) -> None:
+        """Wait while a partition holds this direction."""
+        while self.paths[port].knobs.partitioned:
+            await self.until_turned()
+
+    def verdicts(self, began_at: float) -> Iterator[tuple[float, str]]:
+        """When toxics end a connection, and how: "reset" or "close"."""
+        for toxics, since in zip(self._toxics, self._toxic_since, strict=True):
+            start = max(began_at, since)
+            if toxics.reset_peer_s is not None:
+                yield start + toxics.reset_peer_s, "reset"
+            if toxics.timeout_s:
+                yield start + toxics.timeout_s, "close"
+
+    async def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._connected_ever += 1
+        chance = random.Random(f"{self._seed}/{self._connected_ever}")
+        await self.until_passable(0)
+        await self.until_passable(1)
+        try:
+            ends = await asyncio.open_connection(*(self.inventory or ("127.0.0.1", 0)))
+        except OSError:
+            reset(writer)
+            return
+        await Connection(self, (reader, writer), ends, chance).run()

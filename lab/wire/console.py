@@ -1,0 +1,87 @@
+"""A process of the lab under command: JSON lines over one socket, which is also its lifeline."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lab.wire.knobs import KnobError
+from lab.wire.namespaces import is_main_thread
+
+REPOSITORY = Path(__file__).parents[2]
+STOP_TIMEOUT_S = 2.0
+
+
+class WireError(RuntimeError):
+    """The wire's process ended or refused to start."""
+
+
+class Console:
+    """Starts `python -m MODULE ...` and talks to it. Threads may share it.
+
+    The process reads commands from its stdin and ends when that does, so it cannot outlive us.
+    """
+
+    def __init__(self, module: str, arguments: Sequence[str], pass_fds: Sequence[int] = ()) -> None:
+        """Wait until it says that it is ready; `ready` is what it said. Raises WireError."""
+        self._lock = threading.Lock()
+        ours, its_end = socket.socketpair()
+        with its_end:
+            self._process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", module, *arguments),
+                    *(["--die-with-parent"] if is_main_thread() else []),
+                ],
+                stdin=its_end.fileno(),
+                stdout=its_end.fileno(),
+                pass_fds=pass_fds,
+                cwd=REPOSITORY,
+                start_new_session=True,  # Ctrl-C is for us; we end the process when we are done
+            )
+        self.pid = self._process.pid
+        with ours:
+            self._lifeline = ours.makefile("rwb")
+        try:
+            self.ready = self._read_answer()
+        except WireError:
+            self.close()
+            raise
+
+    def ask(self, command: dict[str, Any]) -> Any:
+        """Send a command; return its answer. Raises KnobError if it refuses, WireError if gone."""
+        with self._lock:
+            try:
+                self._lifeline.write(json.dumps(command).encode() + b"\n")
+                self._lifeline.flush()
+            except (OSError, ValueError) as gone:
+                raise WireError("the wire's process has ended") from gone
+            answer = self._read_answer()
+        if "error" in answer:
+            raise KnobError(answer["error"])
+        return answer["ok"]
+
+    def close(self) -> None:
+        """End the process. May be called twice."""
+        with contextlib.suppress(OSError):  # the last command may never have been read
+            self._lifeline.close()
+        try:
+            self._process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _read_answer(self) -> dict[str, Any]:
+        try:
+            answer: dict[str, Any] = json.loads(self._lifeline.readline() or b"{}")
+        except OSError:
+            answer = {}
+        if not answer:
+            raise WireError("the wire's process has ended; its stderr says why")
+        return answer

@@ -1,0 +1,226 @@
+"""The stream relay: toxiproxy's faults on real connections, and packet faults as TCP shows them."""
+
+import contextlib
+import random
+import socket
+import threading
+import time
+
+import pytest
+
+from lab.relay.stream import Path, PathDead, Stream
+from lab.relay.toxics import Toxics
+from lab.wire import KnobError, Knobs
+from lab.wire.process import WireProcess
+
+PERFECT = Knobs()
+TIMEOUT_S = 10
+
+
+@contextlib.contextmanager
+def connected(knobs=PERFECT, back=None, seed=1, **toxics):
+    """A connection through the relay: (wire, orders' socket, inventory's socket)."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        WireProcess.streams(knobs, back=back, seed=seed, inventory=url(server)) as wire,
+    ):
+        wire.toxics("there", **toxics)
+        server.settimeout(TIMEOUT_S)
+        with connect(wire) as orders, server.accept()[0] as inventory:
+            inventory.settimeout(TIMEOUT_S)
+            yield wire, orders, inventory
+
+
+def url(server):
+    return f"tcp://127.0.0.1:{server.getsockname()[1]}"
+
+
+def connect(wire):
+    host, _, port = wire.address_for_orders.removeprefix("tcp://").partition(":")
+    return socket.create_connection((host, int(port)), timeout=TIMEOUT_S)
+
+
+def receive(connection, size):
+    got = b""
+    while len(got) < size and (more := connection.recv(size - len(got))):
+        got += more
+    return got
+
+
+def took(act):
+    started = time.monotonic()
+    result = act()
+    return time.monotonic() - started, result
+
+
+def test_a_perfect_relay_carries_both_directions_and_half_closes():
+    blob = random.Random(1).randbytes(3_000_000)
+    with connected() as (_, orders, inventory):
+        sender = threading.Thread(target=lambda: (orders.sendall(blob), orders.shutdown(1)))
+        sender.start()
+        assert receive(inventory, len(blob) + 1) == blob
+        sender.join()
+        inventory.sendall(b"thanks")
+        inventory.close()
+        assert receive(orders, 100) == b"thanks"
+
+
+def test_latency_and_jitter_delay_but_keep_order():
+    with connected(Knobs(delay_s=0.05, jitter_s=0.02)) as (_, orders, inventory):
+        orders.sendall(b"hello")
+        after, hello = took(lambda: receive(inventory, 5))
+        assert hello == b"hello"
+        assert 0.028 < after < 0.2
+
+
+def test_bandwidth_limits_the_rate():
+    with connected(Knobs(rate_bps=1_000_000)) as (_, orders, inventory):
+        after, _ = took(lambda: (orders.sendall(bytes(50_000)), receive(inventory, 50_000)))
+        assert after == pytest.approx(0.4, abs=0.1)
+
+
+def test_loss_costs_a_retransmission_timeout_and_no_byte():
+    with connected(Knobs(script=("drop", "drop"))) as (wire, orders, inventory):
+        orders.sendall(b"hello")
+        after, hello = took(lambda: receive(inventory, 5))
+        assert hello == b"hello"
+        assert after > 0.55, "two losses: 0.2 s and then twice that"
+        assert wire.stats()["there"]["lost"] == 2
+
+
+def test_a_partition_holds_data_until_it_heals():
+    with connected() as (wire, orders, inventory):
+        wire.partition()
+        orders.sendall(b"hello")
+        inventory.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            inventory.recv(5)
+        wire.heal()
+        inventory.settimeout(TIMEOUT_S)
+        assert receive(inventory, 5) == b"hello"
+
+
+def test_timeout_is_a_black_hole_that_closes_at_last():
+    with connected(timeout_s=0.2) as (_, orders, inventory):
+        orders.sendall(b"into the void")
+        after, nothing = took(lambda: inventory.recv(100))
+        assert nothing == b""
+        assert after < 2
+
+
+def test_a_black_hole_of_zero_never_closes_until_it_is_cured():
+    with connected(timeout_s=0) as (wire, orders, inventory):
+        orders.sendall(b"into the void")
+        inventory.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            inventory.recv(100)
+        wire.toxics()
+        orders.sendall(b"out of it")
+        inventory.settimeout(TIMEOUT_S)
+        assert receive(inventory, 9) == b"out of it"
+
+
+def test_reset_peer_resets_both_sides():
+    with connected(reset_peer_s=0.05) as (_, orders, inventory):
+        for side in (orders, inventory):
+            with pytest.raises(ConnectionResetError):
+                side.recv(100)
+
+
+def test_a_toxic_reaches_connections_that_are_open_already():
+    with connected() as (wire, orders, inventory):
+        orders.sendall(b"hello")
+        assert receive(inventory, 5) == b"hello"
+        wire.toxics("back", reset_peer_s=0)
+        with pytest.raises(ConnectionResetError):
+            orders.recv(100)
+
+
+def test_slow_close_delays_the_end_only():
+    with connected(slow_close_s=0.3) as (_, orders, inventory):
+        orders.sendall(b"bye")
+        orders.shutdown(socket.SHUT_WR)
+        assert receive(inventory, 3) == b"bye"
+        after, end = took(lambda: inventory.recv(1))
+        assert end == b""
+        assert after > 0.2
+
+
+def test_the_slicer_cuts_data_into_pieces():
+    with connected(slice_bytes=100, slice_gap_s=0.01) as (_, orders, inventory):
+        orders.sendall(bytes(range(250)) * 4)
+        pieces = [inventory.recv(1000)]
+        while sum(map(len, pieces)) < 1000:
+            pieces.append(inventory.recv(1000))
+        assert b"".join(pieces) == bytes(range(250)) * 4
+        assert len(pieces) >= 5
+        assert len(pieces[0]) == 100
+
+
+def test_limit_data_closes_after_so_many_bytes():
+    with connected(limit_data_bytes=10) as (_, orders, inventory):
+        orders.sendall(b"0123456789abcdef")
+        assert receive(inventory, 100) == b"0123456789"
+        assert orders.recv(1) == b""
+
+
+def test_a_reset_passes_through():
+    with connected() as (_, orders, inventory):
+        inventory.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        inventory.close()
+        with pytest.raises(ConnectionResetError):
+            orders.recv(1)
+
+
+def test_a_refused_connection_is_reset():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        nobody = url(server)
+    with (
+        WireProcess.streams(PERFECT, seed=1, inventory=nobody) as wire,
+        connect(wire) as orders,
+        pytest.raises(ConnectionResetError),
+    ):
+        orders.recv(1)
+
+
+def test_flow_control_reaches_back_to_the_sender():
+    with connected(Knobs(queue_bytes=100_000)) as (_, orders, _inventory):
+        orders.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            orders.sendall(bytes(100 << 20))
+
+
+def test_a_refused_toxic_names_itself_and_what_is_accepted():
+    with connected() as (wire, orders, inventory):
+        with pytest.raises(KnobError, match="limit_data_bytes is -1; accepted: whole bytes"):
+            wire.toxics(limit_data_bytes=-1)
+        orders.sendall(b"still works")
+        assert receive(inventory, 11) == b"still works"
+
+
+def test_one_seed_is_one_history_of_a_stream():
+    def history(seed):
+        path = Path(seed, "there", 0, Knobs(loss=0.2, jitter_s=0.01, delay_s=0.05))
+        stream = Stream(path, random.Random(seed))
+        sliced = Toxics(slice_bytes=50, slice_variation_bytes=20, slice_gap_s=0.001)
+        return [piece for n in range(20) for piece in stream.push(n * 0.1, bytes(3000), sliced)]
+
+    assert history(5) == history(5)
+    assert history(5) != history(6)
+    times = [at for at, _, _ in history(5)]
+    assert times == sorted(times)
+
+
+def test_a_path_that_loses_everything_is_dead():
+    stream = Stream(Path(1, "there", 0, Knobs(loss=1.0)), random.Random(1))
+    with pytest.raises(PathDead):
+        list(stream.push(0.0, b"x", Toxics()))
+
+
+@pytest.mark.parametrize(
+    ("toxic", "value"),
+    [("timeout_s", -1), ("reset_peer_s", "soon"), ("slice_bytes", 1.5), ("limit_data_bytes", -1)],
+)
+def test_toxics_are_validated(toxic, value):
+    with pytest.raises(KnobError, match=f"{toxic} is {value!r}; accepted: "):
+        Toxics(**{toxic: value})

@@ -65,12 +65,12 @@ class Receiver:
     def accept(self, seq: int, flags: int, payload: bytes) -> Fate:
         """Take one segment. The first copy counts: a later one never overwrites any of it."""
         ahead = seq - self.next
+        if seq >= self._edge:  # also the very next one: a peer may not believe in our window
+            return Fate.BEYOND_WINDOW
         if ahead == 0 and not self.held:  # nearly always: nothing is missing
             return self._deliver(flags, payload)
         if ahead < 0 or self.held >> ahead & 1:
             return Fate.DUPLICATE
-        if seq >= self._edge:
-            return Fate.BEYOND_WINDOW
         self.held |= 1 << ahead
         self._held_segments[seq] = (flags, payload)
         if ahead > 0:

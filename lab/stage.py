@@ -156,8 +156,11 @@ class Stage:
         self._launch("orders", ["--inventory", towards, "--counter", str(self._counter)])
 
     def _lay_wire(self, knobs: Knobs, back: Knobs | None, pcap: Path | None) -> WireProcess:
-        lay = WireProcess.real if self.form == "real" else WireProcess.portable
         trace = self._traces / "wire.jsonl" if self._traces else None
+        if self.form == "portable" and self.era.schemes["portable"] == "tcp":
+            # Streams have no frames that could be captured.
+            return WireProcess.streams(knobs, seed=self.seed, back=back, trace_path=trace)
+        lay = WireProcess.real if self.form == "real" else WireProcess.portable
         return lay(knobs, seed=self.seed, back=back, trace_path=trace, pcap_path=pcap)
 
     def _launch(self, name: str, options: list[str]) -> None:

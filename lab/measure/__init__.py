@@ -15,4 +15,4 @@ class CannotMeasure(Exception):
     """Something that the measurement needs is missing or failed; the message says what."""
 
 
-MEASUREMENTS = ("transport", "start")
+MEASUREMENTS = ("transport", "start", "suite")

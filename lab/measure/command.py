@@ -22,7 +22,8 @@ RECORDS = ROOT / "docs" / "measurements"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's own arguments to `parser`."""
-    parser.add_argument("name", choices=MEASUREMENTS, help="what to measure")
+    parser.add_argument("--names", action="store_true", help="list what can be measured")
+    parser.add_argument("name", nargs="?", choices=MEASUREMENTS, help="what to measure")
     parser.add_argument("--quick", action="store_true", help="one seed, few cells, under 30 s")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument(
@@ -38,6 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Carry the command out; return its exit code: 2, the reason on stderr, if it cannot be."""
+    if options.names or not options.name:
+        print("\n".join(MEASUREMENTS))
+        return 0
     measure = importlib.import_module(f"lab.measure.{options.name}").run
     console = Console(stderr=True)
     record = options.record or (None if options.quick else RECORDS / f"{options.name}.json")

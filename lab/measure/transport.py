@@ -14,12 +14,13 @@ from lab.measure import (
     packet_cost,
     small_requests,
     standing_queue,
+    sweep,
 )
 from lab.measure.turns import Part, Remaining, chosen, duration
 from lab.wire import namespaces
 
 PEER_MODULES = ("aioquic", "enet")
-GROUPS = (packet_cost, goodput, fairness, standing_queue, small_requests)
+GROUPS = (packet_cost, goodput, fairness, standing_queue, small_requests, sweep)
 
 CONDITIONS = {
     "wire": "two network namespaces, TUN interfaces of MTU 1500, one process between them",

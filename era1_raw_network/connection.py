@@ -297,6 +297,9 @@ class Connection:
             if nearest(segment.ack, self._first + 1) == self._first + 1:
                 self._end(Event.RESET, "refused by the peer", now)
             return
+        if self.state is State.TIME_WAIT:  # all has been said; the peer has only forgotten us sooner
+            self.counts["ignored"] += 1  # (RFC 1337: a RST must not assassinate this state)
+            return
         assert self.receiver is not None  # noqa: S101 (every other state has one)
         ahead = nearest(segment.seq, self.receiver.next) - self.receiver.next
         if ahead == 0:

@@ -107,7 +107,6 @@ TRANSITIONS = {
     (State.SYN_SENT, Event.CLOSE): State.CLOSED,
     (State.SYN_RECEIVED, Event.ACKED): State.ESTABLISHED,
     (State.SYN_RECEIVED, Event.SYNACK): State.ESTABLISHED,
-    (State.SYN_RECEIVED, Event.CLOSE): State.FIN_WAIT_1,
     (State.ESTABLISHED, Event.CLOSE): State.FIN_WAIT_1,
     (State.ESTABLISHED, Event.FIN): State.CLOSE_WAIT,
     (State.FIN_WAIT_1, Event.FIN_ACKED): State.FIN_WAIT_2,
@@ -217,9 +216,14 @@ class Connection:
         if self._finished or self.state is State.CLOSED:
             return
         self._finished = True
+        if self.state is State.SYN_SENT:
+            self._end(Event.CLOSE, "closed before it was open", now)
+        elif self.state in OPEN:
+            self._finish(now)  # else as soon as both sides agree (RFC 9293 section 3.10.4)
+
+    def _finish(self, now: float) -> None:
         self._on(Event.CLOSE, now)
-        if self.state in OPEN:
-            self.sender.finish()
+        self.sender.finish()
 
     def abort(self, now: float) -> None:
         """End at once and tell the peer, with a RST."""
@@ -291,6 +295,8 @@ class Connection:
         self._heard_at = now
         self._hello_at = None
         self._on(event, now)
+        if self._finished:
+            self._finish(now)
 
     def _on_reset(self, segment: Segment, now: float) -> None:
         if self.state is State.SYN_SENT:

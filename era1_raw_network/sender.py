@@ -73,7 +73,7 @@ class Sender:
         self.congestion = congestion or RateModel()
         self.queue: deque[tuple[bytes, int]] = deque()  # (payload, flags), never sent yet
         self.una = self.next = first_seq  # oldest unacknowledged, next to be sent
-        self.packet = 0  # the next transmission's number
+        self.packet = 1  # the next transmission's number; the echo 0 says that none has arrived
         self.in_flight = 0
         self.peer_window = UNPACED
         self.probe_at: float | None = None
@@ -88,8 +88,8 @@ class Sender:
         self._remembered: dict[int, Transmission] = {}
         self._believed_lost: set[int] = set()
         self._resend: deque[int] = deque()  # seqs
-        self._highest_echo = -1
-        self._window_packet = -1
+        self._highest_echo = 0
+        self._window_packet = 0
         self._reordering = FIRST_REORDERING
         self._delivered = 0
         self._delivered_at = 0.0

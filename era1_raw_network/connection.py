@@ -455,7 +455,7 @@ class Connection:
         if sender.may_send():
             for seq, piece in sender.due(now, BURST):
                 self._carry(now, seq, piece, out)
-        if len(out) > before:
+        if len(out) > before or sender.blocked:
             sender.arm(now)
 
     def _carry(self, now: float, seq: int, piece: Piece, out: list[bytes]) -> None:

@@ -205,7 +205,8 @@ class Sender:
         self._highest_echo = echo
         rtt_s = max(now - sent.sent_at - ack_delay_s, 1e-6)
         self.rtt.sample(rtt_s)
-        self.backoff = 0
+        if not self.blocked:  # an answer without room is no progress (RFC 9293 section 3.8.6.1)
+            self.backoff = 0
         elapsed = now - sent.delivered_at
         if not acked or elapsed <= 0:
             return 0.0, rtt_s

@@ -1,0 +1,80 @@
+"""The two services of an era as processes, on loopback and without a wire between them."""
+
+import json
+import select
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+from era0_naive import counter
+
+READY_S = 15.0
+LISTEN = {
+    "era0_naive": "udp://127.0.0.1:0",
+    "era1_raw_network": "udp://127.0.0.1:0",
+    "era2_tcp": "tcp://127.0.0.1:0",
+}
+ERAS = list(LISTEN)
+
+
+def spawn(package: str, *arguments: object) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", package, *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def refused(package: str, *arguments: object) -> str:
+    """What a role says that cannot start: one line, exit code 2."""
+    with spawn(package, *arguments) as process:
+        told, complaint = process.communicate(timeout=READY_S)
+    assert (process.returncode, told) == (2, ""), complaint
+    assert complaint.count("\n") == 1, complaint
+    return complaint
+
+
+@contextmanager
+def role(package: str, *arguments: object):
+    """A role that runs, and its address. Killed at the end if it still does."""
+    with spawn(package, *arguments) as process:
+        try:
+            assert select.select([process.stdout], [], [], READY_S)[0], "not ready in time"
+            line = process.stdout.readline()
+            name, _, address = line.strip().partition(" ready at ")
+            assert name == arguments[0], line + process.stderr.read()
+            yield process, address
+        finally:
+            process.kill()
+
+
+@contextmanager
+def inventory(package: str, folder: Path, listen: str = ""):
+    listen = listen or LISTEN[package]
+    store = folder / "stock.db"
+    with role(package, "inventory", "--listen", listen, "--store", store) as running:
+        yield running
+
+
+@contextmanager
+def orders(package: str, folder: Path, address: str):
+    desk = ["--store", folder / "book.db", "--counter", folder / "c"]
+    with role(package, "orders", "--inventory", address, *desk) as running:
+        yield running
+
+
+@contextmanager
+def both(package: str, folder: Path):
+    """The two processes: (inventory, orders, inventory's address)."""
+    with (
+        inventory(package, folder) as (stock, address),
+        orders(package, folder, address) as (desk, _),
+    ):
+        yield stock, desk, address
+
+
+def ask(folder: Path, operation: object, timeout_s: float = 20.0) -> dict:
+    text = operation if isinstance(operation, str) else json.dumps(operation)
+    return json.loads(counter.ask(folder / "c", text, timeout_s))
+
+
+def order(order_id: str, quantity: object = 1, sku: object = "sku-0001") -> dict:
+    return {"op": "place", "order_id": order_id, "sku": sku, "quantity": quantity}

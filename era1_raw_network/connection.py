@@ -391,7 +391,7 @@ class Connection:
         if self._expires_at is not None and now >= self._expires_at:
             self._on(Event.EXPIRED, now)
         if self.state in (State.SYN_SENT, State.SYN_RECEIVED):
-            if now - self._opened_at >= CONNECT_S:
+            if now >= self._opened_at + CONNECT_S:
                 self._end(Event.GIVE_UP, f"no answer within {CONNECT_S:g} s", now)
             return
         if self.state not in OPEN:

@@ -90,7 +90,7 @@ class Endpoint:
         return None
 
     def _on_syn(self, key: Key, segment: Segment, now: float) -> Connection | None:
-        if not self._accepts or len(self.connections) - len(self._half_open) >= MOST_CONNECTIONS:
+        if not self._accepts or self._full:
             self.counts["ignored"] += 1
             return None
         if len(self._half_open) < BACKLOG:
@@ -100,6 +100,10 @@ class Endpoint:
         self._cookies_until = now + 2 * COOKIE_LIFE_S
         self._reply(key, SYNACK, self._cookie(key, segment.seq, now), segment.seq + 1)
         return None
+
+    @property
+    def _full(self) -> bool:
+        return len(self.connections) - len(self._half_open) >= MOST_CONNECTIONS
 
     def _admit(self, key: Key, peer_first: int, first: int, now: float) -> Connection:
         connection = Connection(
@@ -115,7 +119,7 @@ class Endpoint:
         return int.from_bytes(blake2b(said, key=self._secret, digest_size=4).digest(), "big")
 
     def _cookie_returned(self, key: Key, segment: Segment, now: float) -> bool:
-        if now >= self._cookies_until or key in self._ended:
+        if now >= self._cookies_until or key in self._ended or self._full:
             return False
         claimed = (segment.ack - 1) % 2**32
         spans = (now, now - COOKIE_LIFE_S)

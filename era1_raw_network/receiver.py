@@ -16,6 +16,7 @@ SACK_BYTES = 1024  # 8,192 segments beyond the gap fit in one acknowledgement
 PART_HEADER = struct.Struct("!HH")
 MOST_PARTS = 8  # of one segment
 MAX_MESSAGE_BYTES = 16 << 20  # a message is collected whole: without a bound, memory has none
+MAX_MESSAGE_SEGMENTS = 1 << 18  # nor if each of them carried nothing
 
 
 class Fate(Enum):
@@ -116,6 +117,8 @@ class Receiver:
         return Fate.IN_ORDER
 
     def _deliver(self, flags: int, payload: bytes) -> Fate:
+        if self._fragments:  # some parts of it may be here as well
+            self._fragments.pop(self.next, None)
         self.next += 1
         if flags & FIN:
             self.ended = True
@@ -128,7 +131,7 @@ class Receiver:
             self._waiting += len(self._parts)
             self._messages.append(b"".join(self._parts))
             self._parts, self._part_bytes = [], 0
-        elif self._part_bytes > MAX_MESSAGE_BYTES:
+        elif self._part_bytes > MAX_MESSAGE_BYTES or len(self._parts) > MAX_MESSAGE_SEGMENTS:
             return Fate.MESSAGE_TOO_LONG
         return Fate.IN_ORDER
 

@@ -332,14 +332,16 @@ class Connection:
             sender.peer_window = segment.window
             return True
         sacked = int.from_bytes(segment.payload, "little") if segment.kind == ACK else 0
-        sender.on_ack(
+        if not sender.on_ack(
             now,
             ack,
             sacked,
             nearest(segment.echo, sender.packet),
             segment.ack_delay * ACK_DELAY_UNIT_S,
             segment.window,
-        )
+        ):
+            self._challenge(now)
+            return False
         if self._finished and sender.idle:
             self._on(Event.FIN_ACKED, now)
         return True

@@ -138,7 +138,7 @@ class Sender:
         ack: all segments before it arrived; sacked: bitmap of those after it; echo: the packet that
         caused it; ack_delay_s: how long the peer held it back; window: segments it has room for.
         """
-        if ack > self.next or ack + sacked.bit_length() > self.next:
+        if ack + sacked.bit_length() > self.next or echo >= self.packet:
             return False
         if echo >= self._window_packet:  # an older acknowledgement may carry an older window
             self._window_packet = echo

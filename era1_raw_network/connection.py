@@ -197,7 +197,12 @@ class Connection:
         self._on(Event.SYN, now)
 
     def send(self, message: bytes) -> None:
-        """Queue one message for the peer; it arrives whole, once, after those sent before it."""
+        """Queue one message for the peer; it arrives whole, once, after those sent before it.
+
+        Raises ValueError after `close`: what follows the end of the stream would never arrive.
+        """
+        if self._finished:
+            raise ValueError("send after close")
         self.sender.push(message)
 
     def take(self) -> list[bytes]:

@@ -40,6 +40,7 @@ class Carrier:
                 self._socket.bind((host, port))
             else:
                 self._socket.connect((host, port))  # the kernel then looks the route up only once
+                self.peer = self._socket.getpeername()[:2]  # a name has become a number
         except OSError as error:
             self._socket.close()
             raise OSError(error.errno, f"{address}: {error.strerror}") from error

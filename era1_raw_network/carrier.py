@@ -39,8 +39,8 @@ class Carrier:
             if listening:
                 self._socket.bind((host, port))
             else:
-                self._socket.connect((host, port))  # the kernel then looks the route up only once
-                self.peer = self._socket.getpeername()[:2]  # a name has become a number
+                self.peer = (socket.gethostbyname(host), port)  # as its packets will name it
+                self._socket.connect(self.peer)  # the kernel then looks the route up only once
         except OSError as error:
             self._socket.close()
             raise OSError(error.errno, f"{address}: {error.strerror}") from error

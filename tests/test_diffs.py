@@ -1,0 +1,60 @@
+"""The diff between two eras is a lesson: nothing moves and nothing is reworded without need."""
+
+import ast
+import difflib
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ERAS = ["era0_naive", "era1_raw_network", "era2_tcp"]
+STEPS = list(pairwise(ERAS))
+
+# How many lines a step may remove and add: the numbers of today, to be changed with a reason.
+BUDGET = {
+    ("era0_naive", "era1_raw_network", "orders.py"): (9, 8),
+    ("era0_naive", "era1_raw_network", "inventory.py"): (26, 5),
+    ("era1_raw_network", "era2_tcp", "orders.py"): (1, 1),
+    ("era1_raw_network", "era2_tcp", "inventory.py"): (1, 1),
+    ("era0_naive", "era1_raw_network", "__main__.py"): (1, 1),
+    ("era1_raw_network", "era2_tcp", "__main__.py"): (1, 1),
+}
+
+
+def lines(package: str, name: str) -> list[str]:
+    return (ROOT / package / name).read_text().splitlines()
+
+
+def functions(package: str, name: str) -> dict[str, str]:
+    """Name -> text of every class, method and function, in their order."""
+    source = (ROOT / package / name).read_text()
+    kinds = (ast.ClassDef, ast.FunctionDef)
+    found = [node for node in ast.walk(ast.parse(source)) if isinstance(node, kinds)]
+    found.sort(key=lambda node: node.lineno)
+    return {node.name: ast.get_source_segment(source, node) or "" for node in found}
+
+
+@pytest.mark.parametrize(("before", "after"), STEPS)
+@pytest.mark.parametrize("name", ["orders.py", "inventory.py"])
+def test_functions_keep_their_names_and_their_order(before, after, name):
+    old, new = functions(before, name), functions(after, name)
+    common = [each for each in old if each in new]
+    assert common == [each for each in new if each in old]
+    assert {"main"} < set(common)
+
+
+@pytest.mark.parametrize(("before", "after", "name"), BUDGET)
+def test_a_step_changes_no_line_without_need(before, after, name):
+    diff = list(difflib.unified_diff(lines(before, name), lines(after, name), lineterm="", n=0))[2:]
+    removed = sum(line.startswith("-") for line in diff)
+    added = sum(line.startswith("+") for line in diff)
+    most_removed, most_added = BUDGET[before, after, name]
+    assert removed <= most_removed and added <= most_added, "\n".join(diff)
+
+
+@pytest.mark.parametrize("name", ["Orders", "Inventory"])
+def test_the_transport_is_all_that_changed_from_1_to_2(name):
+    file = f"{name.lower()}.py"
+    old, new = functions("era1_raw_network", file), functions("era2_tcp", file)
+    assert old == new, "the services did not notice that a layer sank"

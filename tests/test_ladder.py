@@ -1,0 +1,90 @@
+"""Who may import whom: the table is the documentation, and this walk of the imports keeps it true.
+
+A story (`story.py`) is the lab's guide through an era, not a part of it: without it the era runs.
+"""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+SHOP = {"era0_naive.shop"}  # the business outlives its transport
+ROLE = {"era0_naive.role", "era0_naive.trace"}  # how any service starts, stops, and reports
+COUNTER = {"era0_naive.counter"}  # where customers stand before there is HTTP
+WIRE = {"lab.wire"}  # the medium itself
+STORY = {"lab", "rich"}
+
+LADDER = {
+    "era0_naive": WIRE,
+    "era1_raw_network": SHOP | ROLE | COUNTER | WIRE | {"scapy"},
+    "era2_tcp": SHOP | ROLE | COUNTER,  # nothing of era 1: the kernel does it now
+}
+SCAPY_FILES = {"packet.py", "story.py"}  # it is the definition, and too slow to be the fast path
+
+
+def sources(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that a file names, at whatever depth of the code."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute, so that eras differ by them"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def is_within(module: str, allowed: set[str]) -> bool:
+    return any(module == name or module.startswith(f"{name}.") for name in allowed)
+
+
+def strangers(path: Path, allowed: set[str]) -> set[str]:
+    """What a file imports beyond the standard library and what it may."""
+    beyond = {name for name in imports(path) if name.split(".")[0] not in sys.stdlib_module_names}
+    return {name for name in beyond if not is_within(name, allowed)}
+
+
+def test_every_era_has_its_row():
+    eras = {path.name for path in ROOT.glob("era[0-6]_*") if (path / "__init__.py").exists()}
+    assert eras == LADDER.keys()
+
+
+@pytest.mark.parametrize("package", LADDER)
+def test_an_era_imports_only_what_the_ladder_allows(package):
+    for path in sources(package):
+        allowed = LADDER[package] | {package} | (STORY if path.name == "story.py" else set())
+        assert not strangers(path, allowed), path.relative_to(ROOT)
+
+
+@pytest.mark.parametrize("package", LADDER)
+def test_scapy_stays_in_the_definition_of_the_packet(package):
+    for path in sources(package):
+        if path.name not in SCAPY_FILES:
+            assert not any(is_within(name, {"scapy"}) for name in imports(path)), path
+
+
+def test_the_business_knows_no_network():
+    business = ["shop.py", "outcome.py", "stores.py", "rules.py", "goods.py"]
+    forbidden = {"socket", "select", "asyncio", "http", "urllib", "era0_naive.transport"}
+    for name in business:
+        named = set(imports(ROOT / "era0_naive" / name))
+        assert not {module for module in named if is_within(module, forbidden)}, name
+
+
+def test_the_lab_imports_no_era_by_name():
+    for path in sources("lab"):
+        named = {name for name in imports(path) if name.split(".")[0] in LADDER}
+        assert not named, path.relative_to(ROOT)
+
+
+def test_only_the_start_of_a_role_imports_by_a_computed_name():
+    for package in LADDER:
+        for path in sources(package):
+            by_name = {"importlib.import_module", "importlib", "importlib.util"} & {*imports(path)}
+            assert not by_name or path == ROOT / "era0_naive" / "role.py", path

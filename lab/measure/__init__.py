@@ -4,8 +4,8 @@ A measurement is a module of this package with
 
     run(quick: bool, progress: Callable[[str], None], only: str = "") -> dict
 
-that returns `{"machine": {...}, "conditions": {...}, "complete": bool, "figures": [...]}`; what a
-figure is, `figure.py` says.
+that returns `{"machine": {...}, "conditions": {...}, "missing": [...], "figures": [...]}`; what a
+figure is, `figure.py` says, and "missing" are the names of those that this run did not measure.
 Sides take turns in one run (A B A B ...), each with the same seeds, so that a machine that slows
 down slows all of them; medians are given with their spread.
 """

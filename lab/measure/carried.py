@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lab.measure.side import TrialFailed
 from lab.measure.trial import Flow, Outcome, bulk, play
 from lab.wire import Knobs
 
@@ -35,8 +36,13 @@ def carry(
 
 
 def carried(outcome: Outcome) -> Carried:
-    """Return what a trial with a single flow came to."""
+    """Return what a trial with a single flow came to.
+
+    Raises TrialFailed if nothing was carried because the sender gave up.
+    """
     received, sent = outcome.passive[0], outcome.active[0]
+    if not received["bytes"] and "error" in sent:
+        raise TrialFailed(f"nothing was carried: {sent['error']}")
     there = outcome.wire["there"]
     on_the_link = there["sent"] - there["queue_full"]
     megabytes = max(received["bytes"] / 1e6, 1e-6)

@@ -16,7 +16,7 @@ from lab.find import ROOT
 from lab.measure import MEASUREMENTS, CannotMeasure
 from lab.measure.record import CannotMerge, save
 
-INTERRUPTED = 130  # as a shell says it: 128 + SIGINT
+NOT_ALL = 1  # something failed or Ctrl-C came first; --only can fetch the rest
 RECORDS = ROOT / "docs" / "measurements"
 
 
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"eras measure {options.name}: {refusal}", file=sys.stderr)
         return 2
     show(measurement, options.json)
-    return 0 if measurement["complete"] or options.only else INTERRUPTED
+    return 0 if options.only or not measurement["missing"] else NOT_ALL
 
 
 def show(measurement: dict[str, Any], as_json: bool) -> None:

@@ -19,7 +19,7 @@ def save(path: Path, measurement: dict[str, Any]) -> None:
 
     Raises CannotMerge if they do not belong together; the file is then untouched.
     """
-    if not measurement["complete"] and path.exists():
+    if measurement["missing"] and path.exists():
         measurement = merge(json.loads(path.read_text()), measurement)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".json.new")  # so that an interruption leaves the old file whole
@@ -41,7 +41,8 @@ def merge(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
         )
     figures = {figure["name"]: figure for figure in old["figures"]}
     figures |= {figure["name"]: figure for figure in new["figures"]}
-    return new | {"complete": old["complete"], "figures": list(figures.values())}
+    missing = [name for name in new["missing"] if name not in figures]
+    return new | {"missing": missing, "figures": list(figures.values())}
 
 
 def _differs(key: str, old: dict[str, Any], new: dict[str, Any]) -> bool:

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from lab import find
-from lab.measure import machine
 from lab.measure.figure import Figure, compare
-from lab.measure.turns import Part, Remaining, Step, chosen
+from lab.measure.turns import Part, Step
+from lab.measure.whole import measure
 
 ROUNDS = 7
 ROLES = ("inventory", "orders")
@@ -37,17 +37,8 @@ def parts(quick: bool) -> list[Part]:
 
 
 def run(quick: bool, progress: Callable[[str], None], only: str = "") -> dict[str, Any]:
-    """Measure and return what `transport.run` does, of the roles' starts."""
-    plan = chosen(parts(quick), only)
-    remaining = Remaining(sum(part.planned_s for part in plan), progress)
-    described = machine.describe()
-    found = [figure.as_json() for part in plan for figure in part.run(remaining.step)]
-    return {
-        "machine": described,
-        "conditions": CONDITIONS | {"quick": quick},
-        "complete": not only,
-        "figures": found,
-    }
+    """Measure; see `lab.measure`. `quick` is one round."""
+    return measure(parts(quick), CONDITIONS | {"quick": quick}, progress, only)
 
 
 def _part(era: find.Era, role: str, rounds: int) -> Part:

@@ -9,9 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 from lab import find
-from lab.measure import CannotMeasure, machine
+from lab.measure import CannotMeasure
 from lab.measure.figure import Figure, alone
-from lab.measure.turns import Part, Remaining, Step, chosen
+from lab.measure.turns import Part, Step
+from lab.measure.whole import measure
+
+CONDITIONS = {"command": "python -m pytest, and the options that `make test` gives it"}
 
 # As `make test` runs them, after the linters.
 COMMANDS = {
@@ -26,17 +29,8 @@ def parts(quick: bool) -> list[Part]:
 
 
 def run(quick: bool, progress: Callable[[str], None], only: str = "") -> dict[str, Any]:
-    """Measure and return what `transport.run` does, of the tests' duration."""
-    plan = chosen(parts(quick), only)
-    remaining = Remaining(sum(part.planned_s for part in plan), progress)
-    described = machine.describe()
-    found = [figure.as_json() for part in plan for figure in part.run(remaining.step)]
-    return {
-        "machine": described,
-        "conditions": {"command": "python -m pytest", "quick": quick},
-        "complete": not only and not quick,
-        "figures": found,
-    }
+    """Measure; see `lab.measure`. `quick` is era 1 alone."""
+    return measure(parts(quick), CONDITIONS | {"quick": quick}, progress, only)
 
 
 def _part(name: str) -> Part:

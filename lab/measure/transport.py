@@ -10,13 +10,13 @@ from lab.measure import (
     CannotMeasure,
     fairness,
     goodput,
-    machine,
     packet_cost,
     small_requests,
     standing_queue,
     sweep,
 )
-from lab.measure.turns import Part, Remaining, chosen, duration
+from lab.measure.turns import Part
+from lab.measure.whole import measure
 from lab.wire import namespaces
 
 PEER_MODULES = ("aioquic", "enet")
@@ -51,27 +51,10 @@ def require_peers() -> None:
 
 
 def run(quick: bool, progress: Callable[[str], None], only: str = "") -> dict[str, Any]:
-    """Measure and return `{"machine", "conditions", "complete", "figures"}`.
+    """Measure; see `lab.measure`. `quick` plays one seed and a few cells.
 
-    `quick` plays one seed and a few cells; `only` is a regular expression that chooses figures by
-    name. Interrupted (Ctrl-C), it returns the figures that it has; `only` can fetch the rest.
-    Raises ValueError for a bad `only`, CannotMeasure if something is missing or does not report.
+    `only` is a regular expression that chooses figures by name. Raises ValueError for a bad one,
+    CannotMeasure if a peer is missing here.
     """
-    plan = chosen(parts(quick), only)
-    planned_s = sum(part.planned_s for part in plan)
     require_peers()
-    progress(f"{sum(len(part.names) for part in plan)} figures in about {duration(planned_s)}")
-    remaining = Remaining(planned_s, progress)
-    described = machine.describe()
-    found: list[dict[str, Any]] = []
-    try:
-        for part in plan:
-            found += [figure.as_json() for figure in part.run(remaining.step)]
-    except KeyboardInterrupt:
-        progress(f"interrupted, with {len(found)} figures")
-    return {
-        "machine": described,
-        "conditions": CONDITIONS | {"quick": quick},
-        "complete": len(found) == sum(len(part.names) for part in parts(quick)),
-        "figures": found,
-    }
+    return measure(parts(quick), CONDITIONS | {"quick": quick}, progress, only)

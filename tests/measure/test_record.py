@@ -10,21 +10,28 @@ from lab.measure.record import CannotMerge, merge, save
 
 
 def measurement(
-    cores: int = 2, load: float = 0.0, complete: bool = True, quick: bool = False, **figures: float
+    cores: int = 2,
+    load: float = 0.0,
+    missing: tuple[str, ...] = (),
+    quick: bool = False,
+    **figures: float,
 ) -> dict[str, Any]:
     return {
         "machine": {"cores": cores, "load_before": load},
         "conditions": {"quick": quick},
-        "complete": complete,
+        "missing": list(missing),
         "figures": [{"name": name, "ours": value} for name, value in figures.items()],
     }
 
 
 def test_a_partial_run_replaces_its_figures_and_keeps_the_others() -> None:
-    merged = merge(measurement(a=1.0, b=2.0), measurement(load=0.5, complete=False, b=3.0, c=4.0))
+    merged = merge(
+        measurement(a=1.0, b=2.0), measurement(load=0.5, missing=("a", "d"), b=3.0, c=4.0)
+    )
     assert {figure["name"]: figure["ours"] for figure in merged["figures"]} == {
         "a": 1.0, "b": 3.0, "c": 4.0,
     }  # fmt: skip
+    assert merged["missing"] == ["d"]
 
 
 def test_figures_of_two_machines_are_not_mixed() -> None:
@@ -49,6 +56,6 @@ def test_a_refused_merge_leaves_the_record_untouched(tmp_path: Path) -> None:
     save(path, measurement(cores=2, a=1.0))
     before = path.read_text()
     with pytest.raises(CannotMerge):
-        save(path, measurement(cores=8, complete=False, b=1.0))
+        save(path, measurement(cores=8, missing=("a",), b=1.0))
     assert path.read_text() == before
     assert list(tmp_path.iterdir()) == [path]

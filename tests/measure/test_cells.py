@@ -10,6 +10,7 @@ from lab.measure.fairness import Shared, mbit_between, shared
 from lab.measure.figure import Figure
 from lab.measure.goodput import Cell
 from lab.measure.queueing import waits_of
+from lab.measure.side import TrialFailed
 from lab.measure.trial import Outcome
 from lab.wire import Knobs
 
@@ -70,6 +71,13 @@ def test_frames_that_found_no_room_in_the_queue_did_not_use_the_link() -> None:
     assert one.realised_loss == 0.1
     assert one.goodput_mbit == 10.0
     assert one.cpu_s_per_mb == 0.2
+
+
+def test_a_sender_that_gave_up_is_no_measurement_of_zero() -> None:
+    wire = {"there": {"sent": 1, "lost": 1, "queue_full": 0}, "back": {}}
+    received = {"bytes": 0, "seconds": 2.0, "cpu_s": 0.2, "payload_share": 0.9}
+    with pytest.raises(TrialFailed, match="refused"):
+        carried(Outcome(({"cpu_s": 0.3, "error": "refused"},), (received,), wire))
 
 
 def test_a_buffer_holds_one_bandwidth_delay_product_but_at_least_50_kb() -> None:

@@ -28,7 +28,10 @@ CRUISE_GAINS = (1.25, 0.75, 1, 1, 1, 1, 1, 1)  # ask for more, give the queue ba
 RATE_ROUNDS = 10  # the best rate of this many rounds is the path's
 MIN_RTT_LIFE_S = 10.0
 PROBE_RTT_S = 0.2
+SHORT_QUEUE = 2  # packets
 LOSS_SAMPLE = 50  # segments decided before a loss ratio is believed
+YIELD = 0.7  # of what was in flight when a neighbour's queue overflowed
+ASK = 3 * (1 - YIELD) / (1 + YIELD)  # segments a round
 MOST_LOSS = 0.4  # never send more than 1 / (1 - this) for one segment's worth of delivery
 
 
@@ -53,6 +56,9 @@ class RateModel:
         self._rates: deque[tuple[int, float]] = deque()  # (round, rate), rates falling
         self._round = 0
         self._round_rtt_s = 0.0  # the shortest of this round
+        self._round_acked = self._round_lost = 0
+        self._queued_before = False
+        self._ceiling = 0.0  # segments in flight that the neighbours bear; 0: no sign of any
         self._plateau_rate = 0.0
         self._plateau_rounds = 0
         self._cycle = 0
@@ -67,7 +73,7 @@ class RateModel:
 
     def on_lost(self, count: int) -> None:
         """Count segments believed lost; what that means is decided at the next round's end."""
-        self._lost += count
+        self._round_lost += count
 
     def on_silence(self) -> None:
         """Two timeouts in a row: the path is not what it was. Ask again from the beginning."""
@@ -89,15 +95,16 @@ class RateModel:
         acked: segments it newly covers; rate: the delivery rate it shows, segments/s, 0 if none;
         rtt_s: its round trip, 0 if none; round_ended: what was sent a round trip ago is answered.
         """
-        self._acked += acked
+        self._round_acked += acked
         if rtt_s:
             self._learn_rtt(now, rtt_s)
         # Even the round's luckiest packet had to queue: the path is full (HyStart, RFC 9406).
-        queueing = self._round_rtt_s > 1.25 * self.min_rtt_s + 0.002
+        queueing = self._round_rtt_s > self._longer_rtt_s()
         if round_ended:
             self._round += 1
-            self._learn_loss()
+            self._learn_loss(in_flight, queueing)
             self._round_rtt_s = rtt_s
+            self._round_acked = self._round_lost = 0
         if rate:
             self._learn_rate(rate)
         if not self.rate or not self.min_rtt_s:
@@ -105,6 +112,11 @@ class RateModel:
         fits = self.rate * self.min_rtt_s
         self._move(now, fits, in_flight, round_ended, queueing)
         self._obey(fits, srtt_s)
+
+    def _longer_rtt_s(self) -> float:
+        """The round trip from which on we speak of a queue: a few packets are none."""
+        few_packets_s = SHORT_QUEUE / self.rate if self.rate else 0.0
+        return 1.1 * self.min_rtt_s + max(0.002, few_packets_s)
 
     def _learn_rtt(self, now: float, rtt_s: float) -> None:
         self._round_rtt_s = min(self._round_rtt_s or rtt_s, rtt_s)
@@ -117,13 +129,29 @@ class RateModel:
             self.min_rtt_s = rtt_s  # with the path nearly empty this is its length now
             self._min_rtt_seen_at = now
 
-    def _learn_loss(self) -> None:
-        decided = self._acked + self._lost
-        if decided < LOSS_SAMPLE:
+    def _learn_loss(self, in_flight: int, queueing: bool) -> None:
+        """Two kinds of loss. Without a queue it is an accident: learn how frequent those are. More
+        than that, while a queue stood all round, is somebody's full buffer: others want the path
+        too. Then yield as CUBIC does, to 0.7 of what is in flight, and afterwards ask for so much
+        more each round that the average equals a classic TCP's (RFC 9438 section 4.3)."""
+        decided = self._round_acked + self._round_lost
+        if queueing and self._round_lost > 2 * self.loss * decided:
+            fits = self.rate * self.min_rtt_s  # less than that would leave the path idle
+            self._ceiling = max(LEAST_WINDOW, fits, YIELD * (in_flight + self._round_lost))
+            self._queued_before = True
             return
-        share = self._lost / decided
-        self.loss = 0.7 * self.loss + 0.3 * share if self.loss else share
-        self._acked = self._lost = 0
+        if self._ceiling:
+            self._ceiling += ASK
+        queued_before, self._queued_before = self._queued_before, queueing
+        if queueing or queued_before or self.phase is not Phase.CRUISE:
+            return  # a queue's losses are noticed up to a round after it has gone
+        self._acked += self._round_acked
+        self._lost += self._round_lost
+        decided = self._acked + self._lost
+        if decided >= LOSS_SAMPLE:
+            share = self._lost / decided
+            self.loss = 0.7 * self.loss + 0.3 * share if self.loss else share
+            self._acked = self._lost = 0
 
     def _learn_rate(self, rate: float) -> None:
         rates = self._rates
@@ -168,16 +196,21 @@ class RateModel:
 
     def _obey(self, fits: float, srtt_s: float) -> None:
         extra = 1.0
-        queue_is_short = srtt_s < 1.1 * self.min_rtt_s + 0.002
-        if self.loss > 0.005 and queue_is_short:  # an accident, not congestion: send around it
+        if (
+            self.loss > 0.005 and srtt_s < self._longer_rtt_s()
+        ):  # an accident, not congestion: send around it
             extra = 1 / (1 - min(self.loss, MOST_LOSS))
         if self.phase is Phase.STARTUP:
-            gain, window = STARTUP_GAIN, STARTUP_GAIN * fits
+            gain, window = STARTUP_GAIN, 2 * fits
         elif self.phase is Phase.DRAIN:
-            gain, window = DRAIN_GAIN, STARTUP_GAIN * fits
+            gain, window = DRAIN_GAIN, 2 * fits
         elif self.phase is Phase.PROBE_RTT:
             gain, window = 1.0, fits / 2
         else:
             gain, window = CRUISE_GAINS[self._cycle], 2 * fits
         self.pace = gain * self.rate * extra
         self.cwnd = max(LEAST_WINDOW, window * extra + LEAST_WINDOW)
+        if self._ceiling >= self.cwnd:
+            self._ceiling = 0.0
+        elif self._ceiling:
+            self.cwnd = self._ceiling

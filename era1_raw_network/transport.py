@@ -101,7 +101,7 @@ class Caller:
         while not self._closing:
             with self._changed:
                 longest_s = send_due(self._carrier, self._endpoint)
-            select.select([self._carrier, self._sleep_end], [], [], longest_s)
+            select.select((self._carrier.fileno(), self._sleep_end.fileno()), (), (), longest_s)
             self._swallow_wakes()
             with self._changed:
                 receive_waiting(self._carrier, self._endpoint)
@@ -119,7 +119,7 @@ def serve(
     endpoint = Endpoint(SystemRandom(), accepts=True)
     ready(carrier.url)
     while True:
-        select.select([carrier], [], [], send_due(carrier, endpoint))
+        select.select((carrier.fileno(),), (), (), send_due(carrier, endpoint))
         receive_waiting(carrier, endpoint)
         for connection in list(endpoint.connections.values()):
             for message in connection.take():

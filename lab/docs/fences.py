@@ -1,0 +1,216 @@
+"""The fences and inline marks of the pages, for pymdownx.superfences and pymdownx.inlinehilite.
+
+Every failure must be a SuperFencesException or an InlineHiliteException: with any other the fence
+would quietly become plain text and even a strict build would pass.
+"""
+
+import functools
+import json
+from collections.abc import Callable
+from html import escape
+from typing import Any
+from xml.etree.ElementTree import Element
+
+from pymdownx.highlight import Highlight
+from pymdownx.inlinehilite import InlineHiliteException
+from pymdownx.superfences import SuperFencesException
+
+from lab.docs import CAPTURED, DocsError, changes, figures, plot, promises, recording, states
+from lab.docs.cut import constant, cut
+from lab.docs.options import Asked, read
+
+LEXERS = {"py": "python", "lua": "lua", "toml": "toml", "mjs": "javascript", "json": "json"}
+
+
+def _fence(
+    *keys: str,
+) -> Callable[[Callable[[Asked, Any], str]], Callable[..., str]]:
+    """Make a fence of a function from what was asked (with these keys) to HTML."""
+
+    def make(show: Callable[[Asked, Any], str]) -> Callable[..., str]:
+        @functools.wraps(show)
+        def fence(
+            source: str, language: str, css_class: str, options: object, md: Any, **_: object
+        ) -> str:
+            try:
+                return show(read(source, keys), md)
+            except DocsError as error:
+                raise SuperFencesException(f"{language}: {error}") from error
+            except Exception as error:  # see above: anything else would vanish silently
+                raise SuperFencesException(f"{language} failed: {error!r}") from error
+
+        return fence
+
+    return make
+
+
+@_fence("title")
+def code(asked: Asked, md: Any) -> str:
+    """Source by symbol, one reference a line (see `cut`); several stand one below the other."""
+    return "".join(_code(cut(reference), asked, md) for reference in asked.names) or _nothing()
+
+
+def _code(piece: Any, asked: Asked, md: Any) -> str:
+    language = LEXERS.get(piece.path.rpartition(".")[2], "text")
+    if piece.symbol == "__doc__":
+        language = "text"
+    return _highlighted(md, piece.text, language, asked.values.get("title", piece.title))
+
+
+@_fence("context")
+def diff(asked: Asked, md: Any) -> str:
+    """Two references, before and after: what changed from one era to the next."""
+    before, after = asked.one_name("BEFORE AFTER").split()
+    context = int(asked.values.get("context", changes.CONTEXT_LINES))
+    change = changes.compare(before, after, context)
+    return _highlighted(md, change.text, "diff", change.title)
+
+
+@_fence("title", "from", "to")
+def output(asked: Asked, md: Any) -> str:
+    """What a command printed when `generate` ran it; from/to: first and last line to show."""
+    name = asked.one_name("the name of a captured output")
+    path = CAPTURED / f"{name}.txt"
+    if not path.is_file():
+        there = ", ".join(sorted(path.stem for path in CAPTURED.glob("*.txt"))) or "none"
+        raise DocsError(f"no captured output {name!r}; there: {there}")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    command, lines = lines[0], lines[1:]
+    first = _place(lines, asked.values.get("from"), 0)
+    last = _place(lines[first:], asked.values.get("to"), len(lines) - first - 1) + first
+    shown = "\n".join(lines[first : last + 1]) + "\n"
+    return _highlighted(md, shown, "text", asked.values.get("title", command))
+
+
+def _place(lines: list[str], words: str | None, default: int) -> int:
+    if words is None:
+        return default
+    for number, line in enumerate(lines):
+        if words in line:
+            return number
+    raise DocsError(f"no line of the output has {words!r}")
+
+
+@_fence("axis", "variants")
+def ladder(asked: Asked, md: Any) -> str:
+    """Recordings, one a line; `variants: a | b` names them and `axis` says what they differ in."""
+    recordings = recording.captured(asked.names)
+    names = [name.strip() for name in asked.values.get("variants", "").split("|")]
+    if len(names) != len(recordings):
+        raise DocsError(f"{len(recordings)} recordings, but variants names {len(names)}")
+    return recording.player(recordings, asked.values.get("axis", ""), names)
+
+
+@_fence("title", "x", "y", "figures", "peers", "scale", "ticks")
+def graph(asked: Asked, md: Any) -> str:
+    """A measurement over conditions; `figures` is a pattern with {x} and {peer}."""
+    measurement = figures.load(asked.one_name("the name of a measurement"))
+    ticks = tuple(asked.need("ticks").split())
+    series = plot.collect(measurement, asked.need("figures"), ticks, asked.need("peers").split())
+    drawn = plot.Plot(
+        asked.need("title"),
+        asked.need("x"),
+        asked.need("y"),
+        ticks,
+        series,
+        asked.values.get("scale") == "log",
+        _conditions(measurement),
+    )
+    return plot.draw(drawn)
+
+
+@_fence("title", "columns")
+def table(asked: Asked, md: Any) -> str:
+    """Figures as a table: lines of `what it is = name of the figure`."""
+    rows = []
+    for line in asked.names:
+        words, _, name = (part.strip() for part in line.rpartition(" = "))
+        figure = figures.find(name)
+        peer = figure["peer_name"] or "-"
+        spread = figures.say(figure, "spread") if figure["ratio_min"] is not None else "-"
+        beside = figures.say(figure, "peer") if figure["peer"] is not None else "-"
+        cells = (words, figures.say(figure), beside, peer, figures.say(figure, "ratio"), spread)
+        rows.append("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>")
+    if not rows:
+        raise DocsError("no figure is named; write lines `what it is = name`")
+    measurement = figures.load(asked.names[0].rpartition(" = ")[2].partition("/")[0])
+    head = "".join(
+        f"<th>{name}</th>" for name in ("", "era 1", "beside", "which is", "ratio", "over the runs")
+    )
+    return (
+        f'<figure class="measured"><figcaption>{escape(asked.need("title"))}</figcaption>'
+        f'<div class="wide"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+        f'<p class="note">{escape(_conditions(measurement))}</p></figure>'
+    )
+
+
+def _conditions(measurement: figures.Measurement) -> str:
+    machine = measurement.machine
+    where = ", ".join(
+        str(machine[key]) for key in ("processor", "system", "python") if key in machine
+    )
+    quick = (
+        "A quick run: one seed and few conditions, so no spread. " if measurement.is_quick else ""
+    )
+    return f"{quick}Measured on: {where}."
+
+
+@_fence("title", "note", "omit")
+def machine(asked: Asked, md: Any) -> str:
+    """A state diagram: the first line names the table, the others are the grid of its states."""
+    if not asked.names:
+        raise DocsError("no table is named; write `package.module:TRANSITIONS`")
+    shown = states.arrows(states.load(asked.names[0]), asked.values.get("omit", "").split())
+    grid = asked.names[1:]
+    return states.draw(asked.need("title"), grid, shown, asked.values.get("note", ""))
+
+
+@_fence("eras", "rows")
+def promised(asked: Asked, md: Any) -> str:
+    """The table of promises, for all eras or some."""
+    content = json.loads((CAPTURED / "promises.json").read_text(encoding="utf-8"))
+    return promises.draw(content, asked.values.get("eras", "").split())
+
+
+def figure(source: str, language: str, css_class: str, md: Any) -> Element:
+    """Inline: `#!figure NAME SIDE`, a measured figure."""
+    name, _, side = source.partition(" ")
+    return _inline(css_class, lambda: figures.say(figures.find(name), side or "ours"))
+
+
+def value(source: str, language: str, css_class: str, md: Any) -> Element:
+    """Inline: `#!value era1_raw_network/rtt.py:ALPHA`, a constant as the source has it."""
+    return _inline(css_class, lambda: constant(source))
+
+
+def lines(source: str, language: str, css_class: str, md: Any) -> Element:
+    """Inline: `#!lines era1_raw_network/*.py`, how many lines of code there are."""
+    return _inline(css_class, lambda: _counted(source))
+
+
+def _counted(pattern: str) -> str:
+    count = changes.code_lines(pattern)
+    if not count:
+        raise DocsError(f"no code matches {pattern!r}")
+    return f"{count:,}"
+
+
+def _inline(css_class: str, say: Callable[[], str]) -> Element:
+    try:
+        element = Element("span", {"class": css_class})
+        element.text = say()
+        return element
+    except DocsError as error:
+        raise InlineHiliteException(str(error)) from error
+    except Exception as error:  # see above
+        raise InlineHiliteException(f"{css_class} failed: {error!r}") from error
+
+
+def _nothing() -> str:
+    raise DocsError("nothing is named")
+
+
+def _highlighted(md: Any, text: str, language: str, title: str) -> str:
+    made = Highlight(md, pygments_lang_class=True, line_spans="")
+    return str(made.highlight(text, language, "highlight", title=title))

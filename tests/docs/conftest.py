@@ -1,0 +1,107 @@
+"""The site, built once per session, served on a free port, looked at with the system's Chromium."""
+
+import functools
+import http.server
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+QUIET = (  # a browser that loads what the page asks for and nothing else
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def build(site: Path, *before: str) -> subprocess.CompletedProcess[str]:
+    """Build the English site strictly into `site`; `before` is put in front of the command."""
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-f", "mkdocs.yml", "-d"]
+    return subprocess.run(
+        [*before, *command, str(site)], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the built site."""
+    pytest.importorskip("material", reason="the docs extra is not installed")
+    folder = tmp_path_factory.mktemp("site")
+    built = build(folder)
+    assert built.returncode == 0, built.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def site_url(site: Path) -> Iterator[str]:
+    """Where the built site is served."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *arguments: object) -> None:
+            pass
+
+    handler = functools.partial(Quiet, directory=str(site))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """The system's Chromium through playwright, or a skip that says what is missing."""
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not program:
+        pytest.skip("no chromium on this machine (Debian, Ubuntu: apt install chromium)")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=list(QUIET))
+        yield browser
+        browser.close()
+
+
+class Visit:
+    """A page in a fresh window; remembers complaints and requests that left this machine."""
+
+    def __init__(self, browser, url: str, **window) -> None:
+        self.context = browser.new_context(**window)
+        self.page = self.context.new_page()
+        self.complaints: list[str] = []
+        self.outside: list[str] = []
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("console", self._said)
+        self.page.on("request", self._asked)
+        self.page.goto(url)
+
+    def _said(self, message) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    def _asked(self, request) -> None:
+        if not request.url.startswith(("http://127.0.0.1:", "data:", "blob:")):
+            self.outside.append(request.url)
+
+
+@pytest.fixture
+def visit(chromium, site_url: str):
+    """`visit("eras/1/", color_scheme="dark")`: a Visit, closed after the test."""
+    visits: list[Visit] = []
+
+    def go(path: str, **window) -> Visit:
+        visits.append(Visit(chromium, site_url + path, **window))
+        return visits[-1]
+
+    yield go
+    for one in visits:
+        one.context.close()

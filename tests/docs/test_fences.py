@@ -1,0 +1,222 @@
+"""The fences fail loudly: what is gone from the source or was never recorded stops the build."""
+
+import json
+
+import pytest
+
+pytest.importorskip("material", reason="the docs extra is not installed")
+
+from markdown import Markdown
+from pymdownx.inlinehilite import InlineHiliteException
+from pymdownx.superfences import SuperFencesException
+
+from lab.docs import DocsError, changes, fences, figures, plot, promises, recording, states
+from lab.docs.cut import constant, cut
+from lab.docs.options import read
+
+FENCES = {
+    "code": fences.code,
+    "diff": fences.diff,
+    "output": fences.output,
+    "ladder": fences.ladder,
+    "plot": fences.graph,
+    "figures": fences.table,
+    "states": fences.machine,
+}
+
+
+def show(text: str) -> str:
+    """The text as a page, with our fences and marks."""
+    custom = [{"name": name, "class": name, "format": show} for name, show in FENCES.items()]
+    marks = [
+        {"name": name, "class": name, "format": getattr(fences, name)}
+        for name in ("figure", "value", "lines")
+    ]
+    extensions = ["pymdownx.superfences", "pymdownx.inlinehilite"]
+    configs = {
+        "pymdownx.superfences": {"custom_fences": custom},
+        "pymdownx.inlinehilite": {"custom_inline": marks},
+    }
+    return Markdown(extensions=extensions, extension_configs=configs).convert(text)
+
+
+@pytest.fixture
+def sources(tmp_path):
+    (tmp_path / "one.py").write_text(
+        '"""What it is."""\n\nFEW, MANY = 3, 300  # packets\n\n# a reason\nLIMIT_S = 2 * 0.5\n\n\n'
+        "class Thing:\n    # how it goes\n"
+        "    @property\n    def size(self):\n        return 1\n\n\n"
+        "def act():\n    return 2\n"
+    )
+    (tmp_path / "two.py").write_text("def act():\n    return 3\n")
+    return tmp_path
+
+
+def test_a_method_is_cut_with_its_decorator_and_comment_and_without_its_indent(sources) -> None:
+    piece = cut("one.py:Thing.size", sources)
+    assert piece.text.startswith("# how it goes\n@property\ndef size(self):\n")
+    assert piece.title == "one.py, line 10"
+
+
+def test_from_one_definition_to_another(sources) -> None:
+    assert cut("one.py:FEW..LIMIT_S", sources).text.endswith("# a reason\nLIMIT_S = 2 * 0.5\n")
+
+
+def test_constants_are_quoted_as_they_are_written(sources) -> None:
+    assert constant("one.py:LIMIT_S", sources) == "2 * 0.5"
+    assert constant("one.py:MANY", sources) == "300"
+
+
+@pytest.mark.parametrize("gone", ["one.py:nothing", "one.py:Thing.nothing", "none.py", "../x.py:a"])
+def test_what_is_gone_is_named(sources, gone) -> None:
+    with pytest.raises(DocsError, match=r"nothing|none\.py|x\.py"):
+        cut(gone, sources)
+
+
+def test_a_diff_counts_what_came_and_went(sources) -> None:
+    change = changes.compare("one.py:act", "two.py:act", root=sources)
+    assert (change.removed, change.added, change.kept) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "fence",
+    [
+        "```code\nera1_raw_network/rtt.py:Gone\n```",
+        "```code\n```",
+        "```code\nshape: round\n```",
+        "```diff\nera1_raw_network/gone.py era2_tcp/orders.py\n```",
+        "```diff\njust-one\n```",
+        "```output\nnever-captured\n```",
+        "```ladder\nvariants: a\nnever-recorded\n```",
+        "```ladder\nvariants: a | b\nera1-gap\n```",
+        "```plot\nnever-measured\n```",
+        "```figures\ntitle: t\nspeed = transport/goodput/none\n```",
+        "```states\nera1_raw_network.gone:TRANSITIONS\ntitle: t\n```",
+        "```states\nera1_raw_network.connection:TRANSITIONS\ntitle: t\nCLOSED\n```",
+    ],
+)
+def test_a_fence_that_cannot_be_filled_stops_the_build(fence) -> None:
+    with pytest.raises(SuperFencesException):
+        show(fence)
+
+
+@pytest.mark.parametrize(
+    "mark",
+    ["`#!figure transport/none`", "`#!value era1_raw_network/rtt.py:GONE`", "`#!lines era9/*.py`"],
+)
+def test_an_inline_mark_that_cannot_be_filled_stops_the_build(mark) -> None:
+    with pytest.raises(InlineHiliteException):
+        show(f"It takes {mark}.")
+
+
+def test_code_comes_highlighted_with_its_place_above() -> None:
+    html = show("```code\nera1_raw_network/rtt.py:Estimator.sample\n```")
+    assert "era1_raw_network/rtt.py, line" in html and '<span class="k">def</span>' in html
+
+
+def test_an_option_that_no_fence_has_is_refused() -> None:
+    with pytest.raises(DocsError, match="colour"):
+        read("colour: red", ("title",))
+
+
+def test_recordings_are_escaped_and_stand_as_text_too() -> None:
+    recorder = recording.Recorder("A <b>bold</b> run", ("a", "b"), "by hand")
+    recorder.arrive(recorder.send(0.0, "a", "b", 'it\'s "here" & <there>', "data"), 0.0125)
+    recorder.send(0.02, "b", "a", "gone", "data")
+    html = recording.player([recorder.done()], "", ["x"])
+    assert "<b>bold" not in html and "<there>" not in html
+    assert "12.5 ms" in html and "gone, never arrives" in html
+
+
+def test_a_copy_that_arrives_is_a_second_arrow() -> None:
+    recorder = recording.Recorder("Twice", ("a", "b"), "by hand")
+    message = recorder.send(0.0, "a", "b", "m", "data")
+    recorder.arrive(message, 0.01)
+    recorder.arrive(message, 0.02)
+    assert [event.get("end_row") for event in recorder.done()["events"]] == [1, 2]
+
+
+# --- figures
+
+
+def figure(name: str, ours: float, peer: float | None = 4.0, **more) -> dict:
+    return {
+        "name": name,
+        "unit": "Mbit/s",
+        "ours": ours,
+        "peer": peer,
+        "peer_name": "cubic",
+        "ratio": ours / peer if peer else None,
+        "ratio_min": 1.0,
+        "ratio_max": 3.0,
+        "runs": 2,
+        "ours_runs": [ours - 1, ours + 1],
+        "peer_runs": [],
+        **more,
+    }
+
+
+@pytest.fixture
+def measured(tmp_path):
+    content = {
+        "machine": {"processor": "abacus"},
+        "conditions": {"quick": False},
+        "figures": [figure("t/1%/cubic", 8.0), figure("t/5%/cubic", 6.0, None)],
+    }
+    (tmp_path / "t.json").write_text(json.dumps(content))
+    return tmp_path
+
+
+def test_figures_are_written_by_name(measured) -> None:
+    found = figures.find("t/1%/cubic", measured)
+    assert figures.say(found) == "8\N{NO-BREAK SPACE}Mbit/s"
+    assert figures.say(found, "ratio") == "2"
+    assert figures.say(found, "spread") == "1 to 3"
+
+
+def test_a_figure_that_was_not_measured_is_named_with_its_neighbours(measured) -> None:
+    with pytest.raises(DocsError, match=r"t/5%/bbr.*near it.*t/5%/cubic"):
+        figures.find("t/5%/bbr", measured)
+
+
+def test_a_peer_that_never_finished_is_said_so(measured) -> None:
+    assert figures.say(figures.find("t/5%/cubic", measured), "peer") == "never finished"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(1234.5, "1,234"), (7.114, "7.11"), (0.000482, "0.000482"), (10.0, "10"), (0, "0")],
+)
+def test_numbers_have_the_digits_that_mean_something(value, said) -> None:
+    assert figures.number(value) == said
+
+
+def test_a_plot_has_a_band_a_line_a_name_and_the_numbers(measured) -> None:
+    series = plot.collect(figures.load("t", measured), "t/{x}/{peer}", ("1%", "5%"), ("cubic",))
+    html = plot.draw(plot.Plot("Speed", "loss", "Mbit/s", ("1%", "5%"), series))
+    assert html.count('class="band"') == 2 and "cubic" in html and "8 (7 to 9)" in html
+
+
+def test_a_condition_that_was_not_measured_stops_the_plot_unless_the_run_was_quick(
+    measured,
+) -> None:
+    thorough = figures.load("t", measured)
+    with pytest.raises(DocsError):
+        plot.collect(thorough, "t/{x}/{peer}", ("1%", "9%"), ("cubic",))
+    quick = figures.Measurement("t", {}, {"quick": True}, thorough.figures)
+    assert len(plot.collect(quick, "t/{x}/{peer}", ("1%", "9%"), ("cubic",))[0].points) == 1
+
+
+def test_states_and_places_must_agree() -> None:
+    with pytest.raises(DocsError, match="ESTABLISHED"):
+        states.places(["CLOSED"], {"CLOSED", "ESTABLISHED"})
+
+
+def test_the_table_of_promises_says_why_and_where() -> None:
+    broken = {"kept": False, "shows": "Hangs", "why": "it waits <for ever>"}
+    eras = {"0": {"portable": {"kept": True}, "real": broken}, "1": {"real": {"kept": True}}}
+    html = promises.draw({"promises": [{"claim": "it arrives", "eras": eras}]})
+    assert "hangs:</b> it waits &lt;for ever&gt; <i>(wire: real)</i>" in html
+    assert '<td class="kept">kept</td>' in html
+    with pytest.raises(DocsError, match="era '9'"):
+        promises.draw({"promises": [{"claim": "c", "eras": eras}]}, ["9"])

@@ -15,27 +15,48 @@ from pathlib import Path
 from lab.wire.control import Control
 from lab.wire.core import Wire, Witness
 from lab.wire.hold import die_with_parent
-from lab.wire.knobs import Knobs
-from lab.wire.portable import Relay, read_address
+from lab.wire.knobs import KnobError, Knobs, knobs_from
+from lab.wire.portable import AddressError, Relay, read_address
 from lab.wire.pump import Pump
 from lab.wire.trace import TraceFile, Witnesses
 
 
-def read_arguments() -> argparse.Namespace:
-    """Parse the command line."""
-    parser = argparse.ArgumentParser(prog="python -m lab.wire", description=__doc__)
+def command_line() -> argparse.ArgumentParser:
+    """What the process accepts."""
+    parser = argparse.ArgumentParser(
+        prog="python -m lab.wire",
+        description="Carry frames between orders and inventory, with faults.",
+        epilog="Commands on stdin: see lab/wire/control.py. The end of stdin ends the wire.",
+    )
     parser.add_argument("form", choices=["portable", "real"])
-    parser.add_argument("--seed", type=int, default=1, help="of all faults")
-    parser.add_argument("--knobs", default="{}", help='JSON, e.g. {"loss": 0.1, "delay_s": 0.02}')
-    parser.add_argument("--back", help="knobs of the way back, if they differ")
     parser.add_argument("--inventory", help="portable: where frames go, udp://HOST:PORT")
     parser.add_argument("--tun-fds", nargs=2, type=int, metavar="FD", help="real: both interfaces")
-    parser.add_argument("--trace", type=Path, help="append events to this file of JSON lines")
     parser.add_argument("--pcap", type=Path, help="write frames to this file (pcapng)")
+    add_common_arguments(parser)
+    return parser
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the packet wire and the stream relay both accept."""
+    parser.add_argument("--seed", type=int, default=1, help="of all faults")
+    parser.add_argument("--knobs", type=read_knobs, default=Knobs(), help='JSON: {"loss": 0.1}')
+    parser.add_argument("--back", type=read_knobs, help="knobs of the way back, if they differ")
+    parser.add_argument("--trace", type=Path, help="append events to this file of JSON lines")
     parser.add_argument(
         "--die-with-parent", action="store_true", help="Linux: even if it is killed"
     )
-    return parser.parse_args()
+
+
+def read_knobs(text: str) -> Knobs:
+    """Knobs as a JSON object; ArgumentTypeError says what is wrong with it."""
+    try:
+        values = json.loads(text)
+    except json.JSONDecodeError:
+        values = text
+    try:
+        return knobs_from(values, Knobs())
+    except KnobError as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from problem
 
 
 def witness_for(arguments: argparse.Namespace) -> Witness | None:
@@ -55,18 +76,24 @@ CAPTURED_AS = {"portable": "udp", "real": "ip"}
 
 def main() -> None:
     """Set up the wire, say so, and carry frames until stdin ends."""
-    arguments = read_arguments()
+    parser = command_line()
+    arguments = parser.parse_args()
+    if arguments.form == "real" and not arguments.tun_fds:
+        parser.error("form real needs --tun-fds; start it with lab.wire.process.WireProcess.real")
+    try:
+        inventory = read_address(arguments.inventory) if arguments.inventory else None
+        witness = witness_for(arguments)
+    except (AddressError, OSError) as problem:
+        parser.error(str(problem))
     if arguments.die_with_parent and sys.platform == "linux":
         die_with_parent()
-    knobs = Knobs(**json.loads(arguments.knobs))
-    back = Knobs(**json.loads(arguments.back)) if arguments.back else knobs
-    wire = Wire(arguments.seed, knobs, back)
-    pump = Pump(wire.lines, witness_for(arguments))
+    wire = Wire(arguments.seed, arguments.knobs, arguments.back)
+    pump = Pump(wire.lines, witness)
     verbs, address = {}, None
     if arguments.form == "real":
         pump.connect_interfaces(*arguments.tun_fds)
     else:
-        relay = Relay(pump, read_address(arguments.inventory) if arguments.inventory else None)
+        relay = Relay(pump, inventory)
         verbs, address = {"forward": relay.obey_forward}, relay.address_for_orders
     control = Control(wire.lines, pump.undeliverable, verbs)
     control.answer({"ready": arguments.form, "address_for_orders": address})

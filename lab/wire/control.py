@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from lab.wire.core import DIRECTIONS
-from lab.wire.knobs import NAMES, KnobError, Knobs
+from lab.wire.knobs import KnobError, Knobs, knobs_from
 
 Command = dict[str, Any]
 Verb = Callable[[Command], object]
@@ -78,21 +78,22 @@ class Control:
 
     def obey(self, text: bytes) -> dict[str, object]:
         """Do one command; return the answer."""
+        command = _read_object(text)
+        verb = self._verbs.get(str(command.get("do")))
+        if not verb:
+            accepted = ", ".join(self._verbs)
+            return {
+                "error": f"command is {text.decode(errors='replace')!r}; accepted: do = {accepted}"
+            }
         try:
-            command = json.loads(text)
-            if not isinstance(command, dict) or command.get("do") not in self._verbs:
-                raise ValueError(f"command is {text!r}; accepted: do = {', '.join(self._verbs)}")
-            return {"ok": self._verbs[command["do"]](command)}
+            return {"ok": verb(command)}
         except (ValueError, TypeError) as refusal:
             return {"error": str(refusal)}
 
     def _set(self, command: Command) -> None:
-        changes = command.get("knobs") or {}
-        for name in changes:
-            if name not in NAMES:
-                raise KnobError(f"knob is {name!r}; accepted: {', '.join(NAMES)}")
         lines = self._directed(command)
-        for line, knobs in [(line, replace(line.knobs, **changes)) for line in lines]:
+        wished = [knobs_from(command.get("knobs"), line.knobs) for line in lines]
+        for line, knobs in zip(lines, wished, strict=True):  # both or, if one refuses, none
             line.knobs = knobs
 
     def _script(self, command: Command) -> None:
@@ -111,6 +112,14 @@ class Control:
 
     def _directed(self, command: Command) -> list[Steerable]:
         return [self._lines[port] for port in ports(command.get("direction"))]
+
+
+def _read_object(text: bytes) -> Command:
+    try:
+        command = json.loads(text)
+    except ValueError:
+        return {}
+    return command if isinstance(command, dict) else {}
 
 
 def ports(direction: object) -> Sequence[int]:

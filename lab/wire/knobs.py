@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 
 class KnobError(ValueError):
@@ -107,3 +107,13 @@ def held_s(fate: object) -> float | None:
     except ValueError:
         return None
     return seconds if is_at_least_0(seconds) and seconds else None
+
+
+def knobs_from(values: object, base: Knobs) -> Knobs:
+    """`base` with the values of a JSON object; raises KnobError for what is no knob."""
+    if not isinstance(values, dict):
+        raise KnobError(f"knobs are {values!r}; accepted: an object of {', '.join(NAMES)}")
+    for name in values:
+        if name not in NAMES:
+            raise KnobError(f"knob is {name!r}; accepted: {', '.join(NAMES)}")
+    return replace(base, **values)

@@ -42,9 +42,10 @@ class Host:
         queue_frames: int = QUEUE_FRAMES,
         sysctls: Mapping[str, str] | None = None,
     ) -> None:
-        """Start it. `sysctls` by dotted name, e.g. net.ipv4.tcp_congestion_control.
+        """Start it. `sysctls` by dotted name, e.g. net.ipv4.tcp_rmem. Raises HostError.
 
-        Raises HostError.
+        Of congestion controls a host takes as sysctl only those in the machine's
+        tcp_allowed_congestion_control; a socket inside may choose any with TCP_CONGESTION.
         """
         self.address = address
         wish = {

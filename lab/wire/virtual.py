@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 from zlib import crc32
 
-from lab.wire.core import Delivery, Fate, Wire
+from lab.wire.core import Delivery, Fate, Wire, Witness
 from lab.wire.knobs import Knobs
+from lab.wire.trace import ENDS, Witnesses
 
-NAMES = ("orders", "inventory")
 STEPS_WITHOUT_TIME = 100_000  # more than any honest burst: beyond it an endpoint spins on the spot
 
 
@@ -48,11 +48,16 @@ class Virtual:
         orders: Endpoint,
         inventory: Endpoint,
         back: Knobs | None = None,
+        witness: Witness | None = None,
     ) -> None:
-        """`back` are the knobs of the way back where it differs. The clock starts at 0."""
+        """`back` are the knobs of the way back where it differs. The clock starts at 0.
+
+        `witness` is told what the wire does, beside the history: a trace, a capture.
+        """
         self.now = 0.0
         self._record = History()
-        self.wire = Wire(seed, knobs, back, witness=self._record)
+        watching = Witnesses(self._record, witness) if witness else self._record
+        self.wire = Wire(seed, knobs, back, watching)
         self.endpoints = (orders, inventory)
         self._planned: list[tuple[float, int, Callable[[], None]]] = []
         self._plans = 0
@@ -160,7 +165,7 @@ class History:
     def lines(self) -> list[str]:
         """`time from->to #number what size crc32`, the checksum standing for the content."""
         return [
-            f"{time:.9f} {NAMES[port]}->{NAMES[1 - port]} #{number} {what}"
+            f"{time:.9f} {ENDS[port]}->{ENDS[1 - port]} #{number} {what}"
             f" {len(frame)} bytes {crc32(frame):08x}"
             for time, port, number, what, frame in self._events
         ]

@@ -9,7 +9,6 @@ import statistics
 import pytest
 
 from lab.wire import KnobError, Knobs, Line
-from lab.wire.namespaces import available
 from tests.wire.wire_forms import opened
 
 PERFECT = Knobs()
@@ -18,9 +17,9 @@ FRAMES = 300
 
 
 @pytest.fixture(params=["virtual", "portable", "real"])
-def form(request):
-    if request.param == "real" and (reason := available()):
-        pytest.skip(reason)
+def form(request, real_interfaces):
+    if request.param == "real":
+        real_interfaces()
     return request.param
 
 

@@ -1,0 +1,81 @@
+"""A crowd at every era: ten customers, a bad wire, both services killed in mid-flight.
+
+What they were told and what lies in the stores afterwards must agree with the laws. Era 0 has to
+do it on a perfect wire and unharmed: the promises show what becomes of it otherwise.
+"""
+
+import time
+
+import pytest
+
+from era0_naive import shop
+from lab.laws import check
+from lab.linear import Verdict, check_shelves
+from lab.stage import Stage
+from lab.wire import Knobs
+from tests.histories.crowd import Crowd, Strike
+from tests.targets import Target, parameters, targets
+
+CUSTOMERS, EACH = 10, 30
+BAD_WIRE = Knobs(loss=0.03, duplicate=0.1, reorder=0.1, delay_s=0.001)
+SETTLED_WITHIN_S, QUIET_S = 15.0, 0.5
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "target" in metafunc.fixturenames:
+        metafunc.parametrize("target", parameters(targets(metafunc.config)))
+
+
+@pytest.mark.parametrize("run", range(2))
+def test_what_a_crowd_is_told_is_true(target: Target, run: int, seed, tmp_path):
+    fragile = target.era == "0"
+    knobs = Knobs() if fragile else BAD_WIRE
+    with Stage(target.era, target.form, knobs=knobs, seed=seed + run, directory=tmp_path) as stage:
+        crowd = Crowd(stage.customer, nearly_sold_out(), seed + run)
+        crowd.run(CUSTOMERS, EACH, [] if fragile else kills(stage))
+        crowd.recorder.save(tmp_path / "history.jsonl")
+        stores = settled(stage)
+    history = crowd.recorder.operations()
+    told = {call.outcome for call in history}
+    assert {"placed", "out_of_stock", "cancelled"} <= told, f"too easy: only {told}"
+    assert fragile or any(call.kind == "info" for call in history), "no kill hit anybody"
+    assert check(history, stores) == [], f"read {tmp_path / 'history.jsonl'}"
+    assert set(check_shelves(history, stores).values()) == {Verdict.YES}, tmp_path
+
+
+def nearly_sold_out() -> list[str]:
+    """Few goods with few pieces: what ten customers want does not last."""
+    shelves = sorted(shop.catalogue(), key=lambda p: (p["stock"], p["sku"]))
+    return [product["sku"] for product in shelves[:8]]
+
+
+def kills(stage: Stage) -> list[Strike]:
+    """Each service twice, at moments when nine others are in the middle of something."""
+
+    def kill(role: str):
+        def strike() -> None:
+            stage.kill(role)
+            stage.restart(role)
+
+        return strike
+
+    quarter = CUSTOMERS * EACH // 5
+    return [
+        Strike(quarter, kill("inventory")),
+        Strike(2 * quarter, kill("orders")),
+        Strike(3 * quarter, kill("inventory")),
+        Strike(4 * quarter, kill("orders")),
+    ]
+
+
+def settled(stage: Stage):
+    """Both stores, once they have not changed for a while: old requests may still be under way."""
+    deadline = time.monotonic() + SETTLED_WITHIN_S
+    stores, since = stage.stores(), time.monotonic()
+    while time.monotonic() - since < QUIET_S:
+        assert time.monotonic() < deadline, f"the stores still change after {SETTLED_WITHIN_S:g} s"
+        time.sleep(0.05)
+        now = stage.stores()
+        if now != stores:
+            stores, since = now, time.monotonic()
+    return stores

@@ -308,8 +308,8 @@ class Connection:
             if nearest(segment.ack, self._first + 1) == self._first + 1:
                 self._end(Event.RESET, "refused by the peer", now)
             return
-        if self.state is State.TIME_WAIT:  # all has been said; the peer has only forgotten us sooner
-            self.counts["ignored"] += 1  # (RFC 1337: a RST must not assassinate this state)
+        if self.state is State.TIME_WAIT:  # all is said; the peer only forgot us sooner (RFC 1337)
+            self.counts["ignored"] += 1
             return
         assert self.receiver is not None  # noqa: S101 (every other state has one)
         ahead = nearest(segment.seq, self.receiver.next) - self.receiver.next

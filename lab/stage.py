@@ -160,6 +160,11 @@ class Stage:
         if self.form == "portable" and self.era.schemes["portable"] == "tcp":
             # Streams have no frames that could be captured.
             return WireProcess.streams(knobs, seed=self.seed, back=back, trace_path=trace)
+        trace = self._traces / "wire.jsonl" if self._traces else None
+        if self.form == "portable" and self.era.schemes["portable"] == "tcp":
+            if pcap:
+                raise ValueError("a relay of streams has no packets to capture: take form real")
+            return WireProcess.streams(knobs, seed=self.seed, back=back, trace_path=trace)
         lay = WireProcess.real if self.form == "real" else WireProcess.portable
         return lay(knobs, seed=self.seed, back=back, trace_path=trace, pcap_path=pcap)
 

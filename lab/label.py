@@ -1,0 +1,100 @@
+"""What to call a frame in a ladder: the era's own name for it, or what its headers say.
+
+An era that defines a packet offers `summary(frame: bytes) -> str` in its module `packet`. For the
+others a frame is what the kernel made of it: a UDP datagram, or a TCP segment with its numbers
+counted from the start of the connection.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import re
+from collections.abc import Callable
+
+from lab.find import Era
+
+Label = Callable[[bytes, int], str]  # (the frame's first bytes, its whole size) -> its name
+
+IP_HEADER, UDP_HEADER = 20, 8
+UDP, TCP = 17, 6
+FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
+VALUE = re.compile(r'(?<=: )(?:"[^"]*"|-?[0-9]+)')  # of a member of a JSON object, cut or not
+FLAGS = ((SYN, "SYN"), (FIN, "FIN"), (RST, "RST"))
+
+
+def label_of(era: Era, form: str) -> Label:
+    """How the frames of this era over this form of the wire are called."""
+    packet = f"{era.package}.packet"
+    if importlib.util.find_spec(packet):
+        summary: Callable[[bytes], str] = importlib.import_module(packet).summary
+        return lambda head, size: summary(head)
+    return Packets().label if form == "real" else said
+
+
+class Packets:
+    """IP packets as they cross a real interface. Remembers where each TCP stream began."""
+
+    def __init__(self) -> None:
+        self._first: dict[bytes, int] = {}
+        self._highest: dict[bytes, int] = {}
+
+    def label(self, head: bytes, size: int) -> str:
+        """`DATA 1-76 place o-1`, `ACK 76`, or what a datagram contains."""
+        if len(head) < IP_HEADER or head[0] >> 4 != 4:
+            return f"{size} bytes"
+        protocol, start = head[9], (head[0] & 15) * 4
+        if protocol == UDP:
+            return said(head[start + UDP_HEADER :], size - start - UDP_HEADER)
+        if protocol != TCP or len(head) < start + 20:
+            return f"IP protocol {protocol}, {size} bytes"
+        return self._segment(head, start, size)
+
+    def _segment(self, head: bytes, start: int, size: int) -> str:
+        tcp = head[start:]
+        here, there = head[12:16] + tcp[0:2], head[16:20] + tcp[2:4]
+        seq, ack = int.from_bytes(tcp[4:8], "big"), int.from_bytes(tcp[8:12], "big")
+        data_at, flags = (tcp[12] >> 4) * 4, tcp[13]
+        length = size - start - data_at
+        if flags & SYN:
+            self._first[here + there] = self._highest[here + there] = seq
+        begin = (seq - self._first.setdefault(here + there, seq)) % 2**32
+        acknowledged = (ack - self._first.get(there + here, ack)) % 2**32
+        names = [name for bit, name in FLAGS if flags & bit]
+        if length:
+            names.append(f"DATA {begin}-{begin + length - 1}")
+        if flags & ACK and (names != ["RST"]):
+            names.append(f"ACK {acknowledged}")
+        if length and self._is_again(here + there, seq, length):
+            names.append("again")
+        text = said(tcp[data_at:], length) if length else ""
+        return " ".join([*names, text]).strip()
+
+    def _is_again(self, stream: bytes, seq: int, length: int) -> bool:
+        end = seq + length
+        beyond = (end - self._highest.get(stream, seq)) % 2**32
+        if 0 < beyond < 2**31:
+            self._highest[stream] = end % 2**32
+            return False
+        return True
+
+
+def said(message: bytes, size: int) -> str:
+    """What a message of `size` bytes says, as far as its beginning can be read."""
+    start = message.find(b"{")
+    if not 0 <= start <= 4:  # era 2 puts a length of four bytes before it
+        return f"{size} bytes"
+    text = message[start:].decode("utf-8", "replace")
+    words = " ".join(value.strip('"') for value in VALUE.findall(text))
+    if size > len(message):
+        return f"{words}… {size:,} bytes"
+    return words if _is_json(text) else "".join(c if c.isprintable() else "?" for c in text)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True

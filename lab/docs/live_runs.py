@@ -6,41 +6,44 @@ The fates of the frames are scripted, so the story is always the same; the times
 from __future__ import annotations
 
 import contextlib
-import importlib
-import json
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from lab import find
 from lab.contract import Customer, NoOutcome
 from lab.docs.recording import Event as Row
 from lab.docs.recording import Recorder
+from lab.label import Label, label_of
 from lab.stage import Stage
 from lab.trace import Event
 from lab.wire import Knobs
 
 LANES = ("customer", "orders", "inventory")
-ENDS = ("orders", "inventory")
-PATIENCE_S = 1.0
+ORDER = "o-1"
+PATIENCE_S = {"0": 1.0, "2": 8.0}  # era 0 waits for ever; era 2 gives up by itself
 QUIET_S = 0.1  # many times the wire's round trip
 WAY = Knobs(delay_s=0.005)
 
 
 def record(
     era: str,
+    form: str,
     title: str,
     play: Callable[[Stage, Customer], None],
-    form: str = "portable",
     seed: int = 7,
 ) -> dict[str, Any]:
-    """Let real services of `era` play, and turn their trace into a recording."""
+    """Let real services of `era` play, and turn their trace into a recording.
+
+    It begins when a customer places the order ORDER.
+    """
     made_by = f"Real processes of era {era}, {form} wire; recorded by lab/docs."
     recorder = Recorder(title, LANES, made_by)
     with Stage(era, form, knobs=WAY, seed=seed) as stage:
         play(stage, stage.customer())
         events = _when_quiet(stage)
-    _Reader(recorder, events, label_of(era, form)).read()
+        label = label_of(stage.era, form)
+    _Reader(recorder, events, label).read()
     return recorder.done()
 
 
@@ -53,50 +56,31 @@ def _when_quiet(stage: Stage) -> list[Event]:
     return events
 
 
-def label_of(era: str, form: str) -> Callable[[bytes, int], str]:
-    """How the frames of an era are called: by its own packet layer, or by what they contain."""
-    if era == "1":
-        packet = importlib.import_module(f"{find.find(era).package}.packet")
-        return lambda head, size: str(packet.summary(head))
-    return lambda head, size: datagram(head[28:] if form == "real" else head, size)
-
-
-def datagram(head: bytes, size: int) -> str:
-    """A JSON message by its first words."""
-    text = head.decode("ascii", "replace")
-    with contextlib.suppress(ValueError):
-        message = json.loads(text)
-        words = [str(value) for value in message.values() if isinstance(value, (str, int))]
-        return " ".join(words)
-    cut = text.rfind(", ", 0, 48)
-    return f"{text[: cut if cut > 0 else 48]} ... ({size:,} bytes)"
-
-
 class _Reader:
     """Turns events in order of time into rows."""
 
-    def __init__(
-        self, recorder: Recorder, events: list[Event], label: Callable[[bytes, int], str]
-    ) -> None:
+    def __init__(self, recorder: Recorder, events: list[Event], label: Label) -> None:
         self._recorder = recorder
         self._events = events
         self._label = label
         self._under_way: dict[tuple[str, str, int | str], Row] = {}
-        self._asked: dict[str, Row] = {}
 
     def read(self) -> None:
-        """Read all events. Before the first call of a customer nothing of interest happens."""
-        begins = next((e.t for e in self._events if e.source == "customer"), 0.0)
+        """Read all events; labels remember, so frames before the beginning are shown to them."""
+        begins = next(e.t for e in self._events if e.source == "customer" and e.id == ORDER)
         for event in self._events:
             if event.t >= begins:
                 self._read_one(event, event.t - begins)
+            elif event.what == "send":
+                self._label(event.head, event.size)
 
     def _read_one(self, event: Event, at_s: float) -> None:
         key = (event.source, event.target, event.id)
         if event.process == "wire" and event.what == "send":
             label = self._label(event.head, event.size)
+            kind = "again" if "again" in label else "ack" if label.startswith("ACK") else "data"
             self._under_way[key] = self._recorder.send(
-                at_s, event.source, event.target, label, "data"
+                at_s, event.source, event.target, _brief(label), kind
             )
         elif event.process == "wire" and event.what == "deliver":
             if key in self._under_way:
@@ -113,33 +97,74 @@ class _Reader:
             self._recorder.arrive(said, at_s)
 
 
-def _order(stage: Stage, customer: Customer) -> None:
-    customer.place("o-1", "sku-0001", 2, timeout_s=PATIENCE_S)
+def _brief(label: str) -> str:
+    """Without half a message in JSON, and without `again`, which the player says itself."""
+    return label.replace(" again", "").partition(' {"')[0]
+
+
+def _place(stage: Stage, customer: Customer) -> None:
+    with contextlib.suppress(NoOutcome):
+        customer.place(ORDER, "sku-0001", 2, timeout_s=PATIENCE_S[stage.era.number])
 
 
 def _with_fate(direction: str, *fates: str) -> Callable[[Stage, Customer], None]:
     def play(stage: Stage, customer: Customer) -> None:
         stage.wire.script(direction, list(fates))
-        with contextlib.suppress(NoOutcome):
-            customer.place("o-1", "sku-0001", 2, timeout_s=PATIENCE_S)
+        _place(stage, customer)
 
     return play
 
 
 def _old_answer(stage: Stage, customer: Customer) -> None:
     stage.wire.script("back", ["duplicate"])
-    customer.place("o-1", "sku-0001", 2, timeout_s=PATIENCE_S)
-    customer.place("o-2", "sku-0001", 1000, timeout_s=PATIENCE_S)
+    _place(stage, customer)
+    customer.place("o-2", "sku-0001", 1000, timeout_s=1.0)
 
 
-LIVE: dict[str, Callable[[], dict[str, Any]]] = {
-    "era0-good": lambda: record("0", "One order over a perfect wire", _order),
-    "era0-lost": lambda: record("0", "The question is lost", _with_fate("there", "drop")),
-    "era0-lost-answer": lambda: record("0", "The answer is lost", _with_fate("back", "drop")),
-    "era0-twice": lambda: record(
-        "0", "The question arrives twice", _with_fate("there", "duplicate")
-    ),
-    "era0-old-answer": lambda: record("0", "An old answer arrives again", _old_answer),
-    # the seed is one whose flipped bit turns quantity 2 into 3
-    "era0-corrupt": lambda: record("0", "One bit flips", _with_fate("there", "corrupt"), seed=445),
-}
+def _known(then: Callable[[Stage, Customer], None]) -> Callable[[Stage, Customer], None]:
+    """With a connection that stands already: an order before the recording begins."""
+
+    def play(stage: Stage, customer: Customer) -> None:
+        customer.place("o-0", "sku-0001", 1, timeout_s=5.0)
+        then(stage, customer)
+
+    return play
+
+
+def _asleep(stage: Stage, customer: Customer) -> None:
+    stage.pause("inventory")
+    _place(stage, customer)
+    stage.resume("inventory")
+
+
+def _killed(stage: Stage, customer: Customer) -> None:
+    stage.kill("inventory")
+    time.sleep(QUIET_S)  # its kernel says goodbye in its name; that takes a round trip
+    _place(stage, customer)
+
+
+def _run(
+    name: str, title: str, play: Callable[[Stage, Customer], None], seed: int = 7
+) -> tuple[str, Callable[[], dict[str, Any]]]:
+    era = name[3]
+    form = "portable" if era == "0" else "real"  # TCP has packets only on a real wire
+    return name, partial(record, era, form, title, play, seed)
+
+
+LIVE = dict(
+    [
+        _run("era0-good", "One order over a perfect wire", _place),
+        _run("era0-lost", "The question is lost", _with_fate("there", "drop")),
+        _run("era0-lost-answer", "The answer is lost", _with_fate("back", "drop")),
+        _run("era0-twice", "The question arrives twice", _with_fate("there", "duplicate")),
+        _run("era0-old-answer", "An old answer arrives again", _old_answer),
+        # the seed is one whose flipped bit turns quantity 2 into 3
+        _run("era0-corrupt", "One bit flips", _with_fate("there", "corrupt"), seed=445),
+        _run("era2-good", "One order on a new connection", _place),
+        _run("era2-lost-syn", "The first packet of all is lost", _with_fate("there", "drop")),
+        _run("era2-lost", "The question is lost", _known(_with_fate("there", "drop"))),
+        _run("era2-lost-answer", "The answer is lost", _known(_with_fate("back", "drop"))),
+        _run("era2-asleep", "Inventory sleeps, its kernel does not", _known(_asleep)),
+        _run("era2-killed", "Inventory is killed between two orders", _known(_killed)),
+    ]
+)

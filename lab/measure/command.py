@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from lab.find import ROOT
 from lab.measure import MEASUREMENTS, CannotMeasure
@@ -64,11 +64,11 @@ def show(measurement: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print(json.dumps(measurement, indent=1, ensure_ascii=False))
         return
-    table = Table("figure", "ours", "beside", "peer", "ratio", "target")
+    table = Table(Column("figure", no_wrap=True), "ours", "beside", "peer", "ratio", "target")
     for figure in measurement["figures"]:
         table.add_row(
             figure["name"],
-            f"{_said(figure['ours'])} {figure['unit']}",
+            f"{_said(figure['ours'])} {figure['unit'].removeprefix('1')}",
             _said(figure["peer"]),
             figure["peer_name"],
             _said(figure["ratio"]),

@@ -121,7 +121,7 @@ def figures(rounds: Mapping[tuple[str, str], Sequence[Shared]]) -> list[Figure]:
     return [
         compare(
             NAMES[0],
-            "% of the link's traffic",
+            "%",
             [one.share for one in ours],
             [one.share for one in usual],
             "BBR beside CUBIC",
@@ -129,7 +129,7 @@ def figures(rounds: Mapping[tuple[str, str], Sequence[Shared]]) -> list[Figure]:
         ),
         compare(
             NAMES[1],
-            "Jain index",
+            "1",
             [one.jain for one in twins],
             [one.jain for one in kernel_twins],
             "two CUBIC flows",

@@ -33,7 +33,10 @@ class Target:
 
 @dataclass(frozen=True)
 class Figure:
-    """A measured value, in `unit`; `None` where a side never finished or there is no peer."""
+    """A measured value in `unit` ("1": a pure number).
+
+    `None` stands where a side never finished or there is no peer.
+    """
 
     name: str
     unit: str

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from lab.measure.carried import Carried, carry
 from lab.measure.figure import Figure, Target, compare
+from lab.measure.spread import median
 from lab.measure.turns import Part, Step
 from lab.wire import Knobs
 
@@ -98,7 +99,7 @@ def names(cell: Cell) -> tuple[str, ...]:
 def figures(cell: Cell, rounds: Mapping[str, Sequence[Carried]]) -> list[Figure]:
     """Return the figures of one cell from what each contestant carried in each round."""
     goodput = {name: [carried.goodput_mbit for carried in rounds[name]] for name in CONTESTANTS}
-    best = [max(pair) for pair in zip(*(goodput[name] for name in KERNELS), strict=True)]
+    best = max(KERNELS, key=lambda kernel: median(goodput[kernel]))
     name = f"transport/goodput/{cell.name}"
     found = [
         compare(f"{name}/{peer}", "Mbit/s", goodput["ours"], goodput[peer], peer) for peer in PEERS
@@ -108,8 +109,8 @@ def figures(cell: Cell, rounds: Mapping[str, Sequence[Carried]]) -> list[Figure]
             f"{name}/best-kernel",
             "Mbit/s",
             goodput["ours"],
+            goodput[best],
             best,
-            "the better of cubic and bbr",
             target=_target(cell),
         )
     )
@@ -121,16 +122,17 @@ def figures(cell: Cell, rounds: Mapping[str, Sequence[Carried]]) -> list[Figure]
 def _beside_the_limit(cell: Cell, rounds: Mapping[str, Sequence[Carried]]) -> Figure:
     limits = [carried.limit_mbit(cell.rate_bps) for carried in rounds["ours"]]
     shares = ", ".join(
-        f"{name} {max(_shares(rounds[name], cell.rate_bps)):.3f}" for name in CONTESTANTS
+        f"{name} {median(_shares(rounds[name], cell.rate_bps)):.3f}" for name in CONTESTANTS
     )
     return compare(
         f"transport/goodput/{cell.name}/limit",
         "Mbit/s",
         [carried.goodput_mbit for carried in rounds["ours"]],
         limits,
-        "rate × (1 − realised loss) × payload share of a frame",
+        "physical limit",
         target=Target("ratio", at_least=0.92 if cell.round_trip_s >= 0.1 else 0.97),
-        note=f"best share of its own limit: {shares}",
+        note="limit: rate × (1 − realised loss) × payload share of a frame; "
+        f"each as a share of its own: {shares}",
     )
 
 

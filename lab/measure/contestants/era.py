@@ -108,7 +108,7 @@ class _Socket:
         """Send what is due, wait for a packet or a timer, take in what has arrived."""
         wait_s = self._transport.send_due(self.carrier, self.endpoint)
         patience_s = PATIENCE_S if wait_s is None else min(wait_s, PATIENCE_S)
-        if select.select([self.carrier], [], [], patience_s)[0]:
+        if select.select((self.carrier.fileno(),), (), (), patience_s)[0]:
             self._transport.receive_waiting(self.carrier, self.endpoint)
 
     def arrived(self) -> Iterator[tuple[Any, bytes]]:

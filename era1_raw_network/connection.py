@@ -1,31 +1,6 @@
 """One conversation: it opens, both halves run, each side ends its own half, nobody is left waiting.
 
-The states are TCP's (RFC 9293 section 3.3.2), because the problem is:
-
-                  CONNECT            +--------+        (Endpoint makes it from a SYN)
-             +---------------------- | CLOSED | ----------------------+
-             v                       +--------+                       v
-        +----------+  SYN (both sides connect at once)        +--------------+
-        | SYN_SENT | ---------------------------------------> | SYN_RECEIVED |
-        +----------+                                          +--------------+
-             | SYNACK            +-------------+      ACKED or SYNACK |
-             +-----------------> | ESTABLISHED | <--------------------+
-                                 +-------------+
-                    CLOSE  |                       |  FIN
-                           v                       v
-                    +------------+           +------------+
-                    | FIN_WAIT_1 |           | CLOSE_WAIT |   half closed: the other half may
-                    +------------+           +------------+   still send, and be answered
-           FIN_ACKED |     | FIN                   | CLOSE
-                     v     v                       v
-          +------------+ +---------+         +----------+
-          | FIN_WAIT_2 | | CLOSING |         | LAST_ACK |
-          +------------+ +---------+         +----------+
-               FIN |          | FIN_ACKED          | FIN_ACKED
-                   v          v                    v
-                +----------------+  EXPIRED   +--------+
-                |   TIME_WAIT    | ---------> | CLOSED |   (RESET, GIVE_UP: here from anywhere)
-                +----------------+            +--------+
+`states.py` has its life as a table; the two halves are `sender.py` and `receiver.py`.
 
 Who may end it: a RST is believed only if it names exactly the segment we expect next. One that lies
 elsewhere in the window, a SYN in mid-conversation, an acknowledgement of what was never sent, all
@@ -35,7 +10,6 @@ a stranger (CVE-2016-5696).
 """
 
 from collections import deque
-from enum import Enum
 from random import Random
 
 from era1_raw_network.codec import (
@@ -58,6 +32,7 @@ from era1_raw_network.congestion import RateModel
 from era1_raw_network.receiver import PART_HEADER, Fate, Receiver
 from era1_raw_network.rtt import Estimator
 from era1_raw_network.sender import Piece, Sender
+from era1_raw_network.states import OPEN, TRANSITIONS, Event, State
 
 IP_HEADER_BYTES = 20
 WINDOW = 8192  # segments the receiver has room for: at 100 ms enough for a gigabit
@@ -71,66 +46,6 @@ GIVE_UP_S = 6.0  # nothing heard for so long while something is awaited: the pee
 KEEPALIVE_S = 2.0  # silence after which we ask, so that a dead peer is noticed without traffic
 TIME_WAIT_S = 2.0  # copies of our last packets may be under way so long on the wires of this lab
 CHALLENGES, CHALLENGE_SPAN_S = 10, 5.0  # at most so many in so long (RFC 5961 section 7)
-
-
-class State(Enum):
-    CLOSED = "closed"
-    SYN_SENT = "syn sent"
-    SYN_RECEIVED = "syn received"
-    ESTABLISHED = "established"
-    FIN_WAIT_1 = "fin wait 1"
-    FIN_WAIT_2 = "fin wait 2"
-    CLOSE_WAIT = "close wait"
-    CLOSING = "closing"
-    LAST_ACK = "last ack"
-    TIME_WAIT = "time wait"
-
-
-class Event(Enum):
-    CONNECT = "connect"
-    SYN = "syn"
-    SYNACK = "synack"
-    ACKED = "our syn was acknowledged"
-    CLOSE = "close"
-    FIN = "fin"
-    FIN_ACKED = "our fin was acknowledged"
-    EXPIRED = "expired"
-    RESET = "reset"
-    GIVE_UP = "give up"
-
-
-TRANSITIONS = {
-    (State.CLOSED, Event.CONNECT): State.SYN_SENT,
-    (State.CLOSED, Event.SYN): State.SYN_RECEIVED,
-    (State.SYN_SENT, Event.SYN): State.SYN_RECEIVED,
-    (State.SYN_SENT, Event.SYNACK): State.ESTABLISHED,
-    (State.SYN_SENT, Event.CLOSE): State.CLOSED,
-    (State.SYN_RECEIVED, Event.ACKED): State.ESTABLISHED,
-    (State.SYN_RECEIVED, Event.SYNACK): State.ESTABLISHED,
-    (State.ESTABLISHED, Event.CLOSE): State.FIN_WAIT_1,
-    (State.ESTABLISHED, Event.FIN): State.CLOSE_WAIT,
-    (State.FIN_WAIT_1, Event.FIN_ACKED): State.FIN_WAIT_2,
-    (State.FIN_WAIT_1, Event.FIN): State.CLOSING,
-    (State.FIN_WAIT_2, Event.FIN): State.TIME_WAIT,
-    (State.CLOSING, Event.FIN_ACKED): State.TIME_WAIT,
-    (State.CLOSE_WAIT, Event.CLOSE): State.LAST_ACK,
-    (State.LAST_ACK, Event.FIN_ACKED): State.CLOSED,
-    (State.TIME_WAIT, Event.EXPIRED): State.CLOSED,
-}
-TRANSITIONS |= {
-    (state, event): State.CLOSED
-    for state in State
-    if state is not State.CLOSED
-    for event in (Event.RESET, Event.GIVE_UP)
-}
-OPEN = (  # both sides have agreed on numbers: data may flow
-    State.ESTABLISHED,
-    State.FIN_WAIT_1,
-    State.FIN_WAIT_2,
-    State.CLOSE_WAIT,
-    State.CLOSING,
-    State.LAST_ACK,
-)
 
 
 class Connection:
@@ -211,9 +126,7 @@ class Connection:
             return []
         messages = self.receiver.take()
         if messages and self._offered * 2 < self._window:
-            self._ack_at = (
-                0.0  # tell that there is room again, in one large step (RFC 1122 4.2.3.3)
-            )
+            self._ack_at = 0.0  # there is room again: tell it in one large step (RFC 1122 4.2.3.3)
         return messages
 
     def close(self, now: float) -> None:

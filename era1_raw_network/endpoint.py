@@ -17,7 +17,8 @@ from hashlib import blake2b
 from random import Random
 
 from era1_raw_network.codec import ACK, DATA, MAX_WINDOW, RST, SYN, SYNACK, Segment, encode
-from era1_raw_network.connection import WINDOW, Connection, State
+from era1_raw_network.connection import WINDOW, Connection
+from era1_raw_network.states import State
 
 BACKLOG = 128  # half-open connections
 MOST_CONNECTIONS = 1024  # bounds memory: a further peer is not answered until one has ended

@@ -22,8 +22,9 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from era1_raw_network.codec import decode
-from era1_raw_network.connection import Connection, State
+from era1_raw_network.connection import Connection
 from era1_raw_network.endpoint import Endpoint
+from era1_raw_network.states import State
 from lab.wire import Knobs
 from lab.wire.virtual import Standstill, Virtual
 

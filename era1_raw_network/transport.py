@@ -16,8 +16,9 @@ from typing import Any
 
 from era1_raw_network.carrier import Carrier
 from era1_raw_network.codec import decode
-from era1_raw_network.connection import Connection, State
+from era1_raw_network.connection import Connection
 from era1_raw_network.endpoint import Endpoint
+from era1_raw_network.states import State
 
 ANSWER_S = 3.0  # the longest silence while an answer is awaited
 TURN = 64  # packets taken in before any are sent: acknowledgements then cover several

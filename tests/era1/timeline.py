@@ -8,7 +8,8 @@ from random import Random
 
 from era1_raw_network import codec
 from era1_raw_network.codec import ACK, DATA, END, FIN, PING, RST, SYN, SYNACK, decode, encode
-from era1_raw_network.connection import Connection, State
+from era1_raw_network.connection import Connection
+from era1_raw_network.states import State
 from lab.wire import Knobs
 from lab.wire.virtual import Virtual
 

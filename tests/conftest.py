@@ -4,6 +4,8 @@ import hypothesis
 import pytest
 from hypothesis import core as hypothesis_core
 
+from lab.find import UnknownEra, find
+
 DEFAULT_SEED = 7
 
 
@@ -37,6 +39,11 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.register_profile("eras", deadline=None, database=None, print_blob=True)
     hypothesis.settings.load_profile("eras")
     hypothesis_core.global_force_seed = config.getoption("--seed")
+    try:
+        for name in config.getoption("--era") or ():
+            find(name)
+    except UnknownEra as unknown:
+        raise pytest.UsageError(str(unknown)) from None
     config.addinivalue_line("markers", "target: asks an era or an address, see tests/targets.py")
 
 

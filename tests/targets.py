@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from lab.find import FORMS, UnknownEra, eras, find
+from lab.find import FORMS, eras, find
 from lab.wire.namespaces import available
 
 
@@ -20,21 +20,19 @@ class Target:
     url: str = ""
 
     def __str__(self) -> str:
-        return self.url or f"era{self.era}-{self.form}"
+        name = f"era{self.era}" if self.era.isdecimal() else self.era
+        return self.url or f"{name}-{self.form}"
 
 
 def targets(config: pytest.Config, url_too: bool = False) -> list[Target]:
-    """The targets that the options choose, all eras by default; UsageError for an unknown era.
+    """The targets that the options choose, all eras by default. Raises UnknownEra.
 
     url_too: whether a shop that we can only ask, and not kill or put on a bad wire, will do.
     """
     url, chosen = config.getoption("--url"), config.getoption("--era")
     if url:
         return [Target("", "", url)] if url_too else []
-    try:
-        found = [find(name) for name in chosen] if chosen else eras()
-    except UnknownEra as unknown:
-        raise pytest.UsageError(str(unknown)) from None
+    found = [find(name) for name in chosen] if chosen else eras()
     forms = [config.getoption("--wire")] if config.getoption("--wire") else FORMS
     return [Target(era.number, form) for era in found for form in forms if form in era.schemes]
 

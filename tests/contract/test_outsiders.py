@@ -1,15 +1,18 @@
-"""A shop in any language joins the contract by its address: here one of 40 lines of plain HTTP."""
+"""Shops that are not ours join the contract: by the name of a package, or by an address.
+
+By address a shop may be written in any language; the one here is 40 lines of plain HTTP.
+"""
 
 import json
+import os
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote
-
-import pytest
 
 from lab.contract import response_of
 from tests.contract.oracle import Oracle
@@ -21,6 +24,8 @@ def serve(oracle: Oracle) -> ThreadingHTTPServer:
     """The rules of the shop behind HTTP, on a free port."""
 
     class Handler(BaseHTTPRequestHandler):
+        wbufsize = -1  # head and body in one segment: else the second waits for an ACK
+
         def do_PUT(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             self.respond("place", {"order_id": self.order_id(), **body})
@@ -45,36 +50,42 @@ def serve(oracle: Oracle) -> ThreadingHTTPServer:
 
         def log_message(self, *_: object) -> None: ...
 
-    return ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 64  # a crowd knocks at once
+
+    return Server(("127.0.0.1", 0), Handler)
 
 
-@pytest.fixture
-def shop_url(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
-    with serve(request.param(tmp_path)) as server:
-        thread = threading.Thread(target=server.serve_forever)
+@contextmanager
+def opened(oracle: Oracle) -> Iterator[str]:
+    """The shop's URL while it is open."""
+    with serve(oracle) as server:
+        thread = threading.Thread(target=server.serve_forever, args=[0.02])
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
         thread.join()
 
 
-def contract_at(url: str, *options: str) -> subprocess.CompletedProcess[str]:
+def contract(*options: str, packages: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Runs the stories as a learner would; their own package lies in `packages`."""
     stories = ["tests/contract/test_stories.py", "-q", "-p", "no:cacheprovider"]
     return subprocess.run(
-        [sys.executable, "-m", "pytest", *stories, "--url", url, *options],
+        [sys.executable, "-m", "pytest", *stories, *options],
         cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(packages)},
         capture_output=True,
         text=True,
         timeout=100,
     )
 
 
-@pytest.mark.parametrize("shop_url", [Oracle], indirect=True, ids=["right"])
-def test_a_right_shop_at_a_url_passes_the_contract(shop_url):
-    run = contract_at(shop_url)
+def test_a_right_shop_at_a_url_passes_the_contract_and_is_left_as_it_was(tmp_path):
+    oracle = Oracle(tmp_path)
+    with opened(oracle) as url:
+        run = contract("--url", url)
     assert run.returncode == 0, run.stdout
-    again = contract_at(shop_url, "-k", "order or shelf or customers")
-    assert again.returncode == 0, f"a second time, on the same shop: {again.stdout}"
+    assert oracle.stock.reservations() == [], "the contract gives back what it took"
 
 
 class Forgetful(Oracle):
@@ -86,10 +97,30 @@ class Forgetful(Oracle):
         return answer | {"outcome": "placed"} if again else answer
 
 
-@pytest.mark.parametrize("shop_url", [Forgetful], indirect=True, ids=["wrong"])
-def test_a_wrong_shop_at_a_url_is_told_which_story_it_breaks(shop_url):
-    run = contract_at(shop_url, "-k", "order")
+def test_a_wrong_shop_at_a_url_is_told_which_story_it_breaks(tmp_path):
+    with opened(Forgetful(tmp_path)) as url:
+        run = contract("--url", url, "-k", "same_order")
     assert run.returncode == 1
     assert "test_the_same_order_again_is_already_placed" in run.stdout
     assert "the rules say" in run.stdout
     assert "already_placed" in run.stdout
+
+
+def test_a_learners_own_era_joins_by_the_name_of_its_package(tmp_path):
+    era = tmp_path / "learning" / "my_era"
+    era.mkdir(parents=True)
+    (era / "__init__.py").write_text('SCHEMES = {"portable": "udp"}')
+    (era / "__main__.py").write_text(
+        "import sys\nfrom era0_naive.role import run\nrun('era0_naive', sys.argv[1:])\n"
+    )
+    run = contract("--era", "learning.my_era", "-k", "same_order", "-vv", packages=tmp_path)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "learning.my_era-portable" in run.stdout
+
+
+def test_an_unknown_era_is_named_with_those_that_are_known():
+    run = contract("--era", "nine")
+    told = run.stdout + run.stderr
+    assert run.returncode == 4
+    assert "unknown era 'nine': accepted are 0, 1, 2" in told
+    assert "Traceback" not in told

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,8 @@ def run(options: argparse.Namespace) -> int:
         print(f"eras measure {options.name}: {refusal}", file=sys.stderr)
         return 2
     show(measurement, options.json)
-    return 0 if options.only or not measurement["missing"] else NOT_ALL
+    lacking = [name for name in measurement["missing"] if re.search(options.only, name)]
+    return NOT_ALL if lacking else 0
 
 
 def show(measurement: dict[str, Any], as_json: bool) -> None:

@@ -17,10 +17,20 @@ class CannotMerge(ValueError):
 def save(path: Path, measurement: dict[str, Any]) -> None:
     """Write `measurement` to `path`; an incomplete one replaces only the figures that it has.
 
-    Raises CannotMerge if they do not belong together; the file is then untouched.
+    Raises CannotMerge if they do not belong together: then `path` is untouched, and the new
+    figures are in a file beside it.
     """
     if measurement["missing"] and path.exists():
-        measurement = merge(json.loads(path.read_text()), measurement)
+        try:
+            measurement = merge(json.loads(path.read_text()), measurement)
+        except CannotMerge as refusal:
+            apart = path.with_suffix(".partial.json")
+            _write(apart, measurement)
+            raise CannotMerge(f"{refusal}; these figures are in {apart}") from refusal
+    _write(path, measurement)
+
+
+def _write(path: Path, measurement: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".json.new")  # so that an interruption leaves the old file whole
     beside.write_text(json.dumps(measurement, indent=1, ensure_ascii=False) + "\n")
@@ -33,11 +43,11 @@ def merge(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     Raises CannotMerge if the two were measured on different machines, or one in a hurry.
     """
     changed = [key for key in new["machine"] if _differs(key, old["machine"], new["machine"])]
-    changed += ["length"] if old["conditions"] != new["conditions"] else []
+    changed += ["kind (conditions)"] if old["conditions"] != new["conditions"] else []
     if changed:
         raise CannotMerge(
-            f"the figures on record come from a run of another {', '.join(changed)}: "
-            "measure all of them again, without --only"
+            f"the figures on record come from a run of another {', '.join(changed)}, "
+            "so all must be measured again, without --only"
         )
     figures = {figure["name"]: figure for figure in old["figures"]}
     figures |= {figure["name"]: figure for figure in new["figures"]}

@@ -28,7 +28,7 @@ QUEUE_FRAMES = 20_000  # no hidden loss: the host's own queue must not drop befo
 
 
 class HostError(RuntimeError):
-    """This machine does not let us make a host; the message says why and what may help."""
+    """A host cannot be made, or is gone; the message says why and what may help."""
 
 
 class Host:
@@ -82,8 +82,14 @@ class Host:
         return [nsenter, "--target", str(self.pid), *user, "--net", "--", *last]
 
     def frames_dropped(self) -> int:
-        """Frames the host itself threw away because its transmit queue was full."""
-        lines = Path(f"/proc/{self.pid}/net/dev").read_text().splitlines()
+        """Frames the host itself threw away because its transmit queue was full.
+
+        Raises HostError if the host is gone.
+        """
+        try:
+            lines = Path(f"/proc/{self.pid}/net/dev").read_text().splitlines()
+        except OSError as gone:
+            raise HostError(f"the host {self.address} is gone: its process has ended") from gone
         (interface,) = (line for line in lines if "wire0:" in line)
         return int(interface.split(":")[1].split()[11])
 

@@ -9,6 +9,7 @@ the front gets its own back socket, as behind a NAT (RFC 3022), so answers find 
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Mapping
 from urllib.parse import urlsplit
@@ -18,7 +19,7 @@ from lab.wire.pump import LONGEST_FRAME, End, Pump
 Address = tuple[str, int]
 
 CLIENTS_AT_ONCE = 256  # the oldest is forgotten: a client per call must not exhaust descriptors
-RECEIVE_BUFFER_BYTES = 4 << 20  # asked for; the kernel gives what it allows
+BUFFER_BYTES = 4 << 20  # a burst must not be lost in our sockets: that is the line's business
 
 
 class AddressError(ValueError):
@@ -93,7 +94,9 @@ class Relay:
 def open_socket() -> socket.socket:
     """A non-blocking UDP socket on a free loopback port."""
     opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+    for buffer in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+        with contextlib.suppress(OSError):  # Linux gives less, macOS refuses more than it allows
+            opened.setsockopt(socket.SOL_SOCKET, buffer, BUFFER_BYTES)
     opened.bind(("127.0.0.1", 0))
     opened.setblocking(False)
     return opened

@@ -201,6 +201,24 @@ def a_stranger_asks(trial: Trial) -> None:
         raise Obeys("goods were reserved for an order that no customer placed")
 
 
+def a_blind_stranger_forges_a_packet(trial: Trial) -> None:
+    """In the name of orders, into its conversation, but without being able to read that."""
+    trial.must_place("mine")
+    trial.stranger.forge((b"mine", b"evil"), guess=trial.stage.seed * 99_999_989 % 2**32)
+    trial.must_serve_again("afterwards")
+    if trial.reservations_of("evil"):
+        raise Obeys("a packet was believed because it named orders as its sender")
+
+
+def a_listener_forges_a_packet(trial: Trial) -> None:
+    """The same by somebody who reads along, and so knows which number comes next."""
+    trial.must_place("mine")
+    for _ in range(3):  # the first may come before orders has acknowledged its answer
+        trial.stranger.forge((b"mine", b"evil"))
+        if trial.sees(lambda: trial.reservations_of("evil") > 0, within_s=0.3):
+            raise Obeys("a packet was believed because its number was the next one")
+
+
 def a_listener_is_on_the_path(trial: Trial) -> None:
     trial.must_place("my-secret-order")
     if b"my-secret-order" in b"".join(trial.stranger.frames_of_orders()):

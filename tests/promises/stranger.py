@@ -11,6 +11,7 @@ from typing import Any
 
 from lab.find import child_environment
 from lab.stage import Stage
+from tests.promises.forge import next_request
 
 ENHANCED_PACKET = 6  # pcapng, section 4.3
 IP_AND_UDP_BYTES = 28  # what the capture puts before a datagram of the portable form
@@ -56,6 +57,11 @@ class Stranger:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as anywhere:
             for frame in frames:
                 anywhere.sendto(frame, (host, port))
+
+    def forge(self, swap: tuple[bytes, bytes], guess: int | None = None) -> None:
+        """Send what orders would send next if it asked what it asked last, for another order."""
+        seen, scheme = self.frames_of_orders(), self.stage.era.schemes[self.stage.form]
+        self.send([next_request(seen, scheme, self.stage.form == "real", swap, guess)])
 
     def ask(self, request: dict[str, Any]) -> None:
         """Ask inventory as orders would, without being orders. What it answers does not matter."""

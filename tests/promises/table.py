@@ -59,6 +59,7 @@ WAITS = "it waits for ever for what will never come"
 NOBODY_KNOWS_IT = "inventory takes whatever arrives twice for two orders"
 ANYBODY = "whoever can send to inventory is obeyed: nothing says who is asking"
 PLAIN = "what is sent can be read by all who carry it"
+NO_SIGNATURE = "a checksum is no signature, and the next number is no secret to who reads along"
 ONE_INSTANCE = "there is one address and one instance behind it"
 REPEATED = (
     "orders cannot know whether the first attempt was executed, and inventory does not recognise"
@@ -214,6 +215,24 @@ PROMISES = [
         "the network is secure",
         when.a_stranger_asks,
         {era: Not(ANYBODY, Obeys) for era in "012"},
+    ),
+    Promise(
+        "a blind forger",
+        "a packet in the name of orders is not believed if its sender cannot read the others",
+        "the network is secure",
+        when.a_blind_stranger_forges_a_packet,
+        {"0": Not("a sender is whoever is named as one", Obeys), "1": True, "2": True},
+        trouble="packets",
+    ),
+    Promise(
+        "a forger on the path",
+        "a packet in the name of orders is not believed although its sender reads the others",
+        "the network is secure",
+        when.a_listener_forges_a_packet,
+        {"0": Not("a sender is whoever is named as one", Obeys)}
+        # Era 1 portable refuses it for another reason: it comes from another UDP address.
+        | {"1": Not(NO_SIGNATURE, Obeys, only="real"), "2": Not(NO_SIGNATURE, Obeys)},
+        trouble="packets",
     ),
     Promise(
         "a listener on the path",

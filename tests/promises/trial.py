@@ -114,7 +114,13 @@ class Trial:
 
     def until(self, observed: Callable[[], bool], what: str, within_s: float = BOUND_S) -> None:
         """Look until it can be seen. Raises AssertionError after `within_s`."""
+        assert self.sees(observed, within_s), f"not seen within {within_s:g} s: {what}"
+
+    def sees(self, observed: Callable[[], bool], within_s: float) -> bool:
+        """Whether it can be seen before `within_s` are over."""
         deadline = time.monotonic() + within_s
         while not observed():
-            assert time.monotonic() < deadline, f"not seen within {within_s:g} s: {what}"
+            if time.monotonic() > deadline:
+                return False
             time.sleep(LOOK_EVERY_S)
+        return True

@@ -1,0 +1,59 @@
+"""Packets that orders never sent, made from one that it did: as a person in the middle would."""
+
+from scapy.layers.inet import IP, TCP, UDP
+from scapy.packet import Packet
+
+from era1_raw_network import codec
+
+WRAP = 1 << 32
+
+
+def next_request(
+    seen: list[bytes],
+    scheme: str,
+    is_ip: bool,
+    swap: tuple[bytes, bytes],
+    guess: int | None = None,
+) -> bytes:
+    """What orders would send next if it repeated its last request for another order.
+
+    seen: the frames of orders so far. scheme: what they carry, as in the era's addresses. is_ip:
+    whether they begin with an IP header. swap: (bytes in the request, others of the same length).
+    guess: for one who cannot read the frames, instead of the next sequence number (TCP) or of the
+    connection (era 1).
+    """
+    frame = [frame for frame in seen if swap[0] in frame][-1]
+    if not is_ip:
+        return _segment(frame, swap, guess) if codec.decode(frame) else frame.replace(*swap)
+    packet = IP(frame)
+    if scheme == "ip":
+        _refill(packet, _segment(bytes(packet.payload), swap, guess))
+    elif scheme == "udp":
+        _refill(packet[UDP], bytes(packet[UDP].payload).replace(*swap))
+        packet[UDP].chksum = 0  # none, as era 0 sends it
+    else:
+        body, packet = bytes(packet[TCP].payload), IP(seen[-1])  # whose ACK number is the latest
+        following = (packet[TCP].seq + len(packet[TCP].payload)) % WRAP
+        packet[TCP].seq = following if guess is None else guess
+        _refill(packet[TCP], body.replace(*swap))
+        del packet[TCP].chksum
+    del packet.chksum, packet.len
+    return bytes(packet)
+
+
+def _refill(layer: Packet, body: bytes) -> None:
+    layer.remove_payload()
+    layer.add_payload(body)
+
+
+def _segment(frame: bytes, swap: tuple[bytes, bytes], guess: int | None) -> bytes:
+    """Era 1's: the next number in the same connection, or the same number in a guessed one."""
+    seen = codec.decode(frame)
+    assert seen, "a sound segment was captured"
+    forged = seen._replace(
+        connection=seen.connection if guess is None else guess,
+        seq=seen.seq + 1,
+        packet=seen.packet + 1,
+        payload=seen.payload.replace(*swap),
+    )
+    return codec.encode(*forged)

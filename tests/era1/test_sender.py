@@ -3,7 +3,8 @@
 import pytest
 
 from era1_raw_network.codec import END, FIN
-from era1_raw_network.sender import LONGEST_SILENCE_S, SAFE_PAYLOAD, Sender
+from era1_raw_network.flight import SAFE_PAYLOAD
+from era1_raw_network.sender import LONGEST_SILENCE_S, Sender
 
 MSS = 100
 
@@ -81,7 +82,7 @@ def test_one_later_arrival_is_enough_after_a_little_more_than_a_round_trip():
     s.push(b"a" * 200)
     sends(s, 0.0)
     hears(s, 0.100, ack=1, sacked=[2], echo=2)
-    assert s.loss_at == pytest.approx(0.1 * 1.125 + 0.001)
+    assert s.flight.loss_at == pytest.approx(0.1 * 1.125 + 0.001)
     s.wake(0.110)
     assert sends(s, 0.110) == []
     s.wake(0.1136)

@@ -32,6 +32,7 @@ class Scripted:
         self.connection = Connection(IDENTITY, Random(1), mtu_bytes, window, first_seq=first_seq)
         self.packets_of_peer = 0
         self.frames = []  # what it said last
+        self.now = 0.0
 
     def connecting(self, now=0.0):
         self.connection.connect(now)
@@ -53,6 +54,7 @@ class Scripted:
 
     def hears(self, now, kind, seq, ack, payload=b"", flags=0, window=8192, echo=None, packet=None):
         """A packet of the peer's arrives; by default it echoes the packet sent last."""
+        self.now = now
         self.packets_of_peer += kind in (DATA, PING)
         echo = self.connection.sender.packet - 1 if echo is None else echo
         packet = self.packets_of_peer if packet is None else packet
@@ -63,6 +65,7 @@ class Scripted:
 
     def says(self, now):
         """What it sends at `now`, timers included."""
+        self.now = now
         self.connection.wake(now)
         self.frames = self.connection.outgoing(now)
         return [words(frame) for frame in self.frames]
@@ -71,6 +74,7 @@ class Scripted:
         """What it sends if it hears nothing: [(time, packet in words)]."""
         said = []
         while (due := self.connection.next_wakeup()) is not None and due <= end:
+            due = max(due, self.now)
             said += [(round(due, 6), packet) for packet in self.says(due)]
         return said
 

@@ -106,7 +106,7 @@ def _serve_one(desk: Desk, operation: dict[str, Any]) -> shop.Outcome:
 
 
 def ask(path: Path, operation: str, timeout_s: float | None = None) -> str:
-    """A customer: one line of JSON to the counter, one back. Raises OSError if nobody is there."""
+    """A customer: one line of JSON to the counter, one back. Raises OSError."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as counter:
         counter.settimeout(timeout_s)
         try:
@@ -115,4 +115,7 @@ def ask(path: Path, operation: str, timeout_s: float | None = None) -> str:
             raise OSError(f"counter {str(path)!r}: {error.strerror or error}") from error
         counter.sendall(operation.replace("\n", " ").encode() + b"\n")
         with counter.makefile("rb") as lines:
-            return lines.readline().decode().rstrip("\n")
+            outcome = lines.readline().decode().rstrip("\n")
+    if not outcome:
+        raise OSError(f"counter {str(path)!r}: closed without an outcome; ask again")
+    return outcome

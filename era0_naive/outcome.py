@@ -71,9 +71,8 @@ def refuse(field: str, value: object, accepted: str) -> Outcome:
 
 
 def unavailable(why: str, certain: bool) -> Outcome:
-    """The other service did not do its part: certainly, or for all we know."""
-    fate = "nothing was changed" if certain else "the fate is unknown: repeat the same request"
-    return Outcome("unavailable", f"{why}; {fate}", certain=certain)
+    """The other service did not do its part: certainly not (`certain`), or for all we know."""
+    return Outcome("unavailable", why, certain=certain)
 
 
 def refusal(order_id: Any, sku: Any = "any", quantity: Any = 1) -> Outcome | None:

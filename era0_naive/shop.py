@@ -57,23 +57,23 @@ def place(book: Book, reserve: Reserve, order_id: str, sku: str, quantity: int) 
         if order.status == "placed":
             return Outcome("already_placed", order=order)
         if order.status == "cancelling":
-            return unavailable(f"order {order_id} is being cancelled: cancel again", certain=False)
+            return _unsettled(order)
         return _after_reserve(book, order, is_new, reserve(order_id, sku, quantity))
 
 
 def _after_reserve(book: Book, order: Order, is_new: bool, answer: Outcome) -> Outcome:
     if answer.kind == "reserved":
-        was_first = book.move(order.order_id, "placing", "placed")
+        was_first = book.confirm(order)
         placed = replace(order, status="placed")
         return Outcome("placed" if was_first else "already_placed", order=placed)
     if answer.kind in ("out_of_stock", "unknown_sku"):
         book.strike_out(order.order_id)
         return answer
     # an earlier attempt may have reserved: only a first one that changed nothing leaves no trace
-    if is_new and (answer.certain or answer.kind == "invalid"):
-        book.strike_out(order.order_id)
-        return answer
-    return unavailable(answer.detail or f"inventory answered {answer.kind}", certain=False)
+    changed_nothing = answer.certain or answer.kind == "invalid"
+    if is_new and changed_nothing and book.strike_out(order.order_id):
+        return replace(answer, detail=f"{answer.detail}; nothing was changed")
+    return _unknown(answer)
 
 
 def cancel(book: Book, release: Release, order_id: str) -> Outcome:
@@ -88,7 +88,7 @@ def cancel(book: Book, release: Release, order_id: str) -> Outcome:
         if order.status == "cancelled":
             return Outcome("cancelled", order=order)
         if order.status == "placing":
-            return unavailable(f"order {order_id} is being placed: place again", certain=False)
+            return _unsettled(order)
         is_new = book.move(order_id, "placed", "cancelling")
         return _after_release(book, order, is_new, release(order_id))
 
@@ -99,8 +99,8 @@ def _after_release(book: Book, order: Order, is_new: bool, answer: Outcome) -> O
         return Outcome("cancelled", order=replace(order, status="cancelled"))
     if is_new and answer.certain:
         book.move(order.order_id, "cancelling", "placed")
-        return answer
-    return unavailable(answer.detail or f"inventory answered {answer.kind}", certain=False)
+        return replace(answer, detail=f"{answer.detail}; nothing was changed")
+    return _unknown(answer)
 
 
 def show(book: Book, order_id: str) -> Outcome:
@@ -113,8 +113,19 @@ def show(book: Book, order_id: str) -> Outcome:
         return Outcome("not_found", f"no order {order_id}")
     if order.status in ("placed", "cancelled"):
         return Outcome(order.status, order=order)
+    return _unsettled(order)
+
+
+def _unknown(answer: Outcome) -> Outcome:
+    why = answer.detail or f"inventory answered {answer.kind}"
+    return unavailable(f"{why}; the fate is unknown: repeat the same request", certain=False)
+
+
+def _unsettled(order: Order) -> Outcome:
+    """An earlier request of unknown fate: only its own repetition settles it."""
     again = "place" if order.status == "placing" else "cancel"
-    return unavailable(f"order {order_id} is {order.status}: {again} again", certain=False)
+    left = f"order {order.order_id} was left {order.status}"
+    return unavailable(f"{left}: {again} it again to settle its fate", certain=False)
 
 
 def broken_laws(stock: Stock, book: Book) -> list[str]:

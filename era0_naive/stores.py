@@ -189,9 +189,18 @@ class Book:
         sql = "UPDATE orders SET status = ? WHERE order_id = ? AND status = ?"
         return self._file.change(sql, becomes, order_id, was) == 1
 
-    def strike_out(self, order_id: str) -> None:
-        """Forget an order that was never placed: its id is free again."""
-        self._file.change("DELETE FROM orders WHERE order_id = ? AND status = 'placing'", order_id)
+    def confirm(self, order: Order) -> bool:
+        """The order is placed; False if it was before. Another process may have struck it out."""
+        sql = (
+            "INSERT INTO orders VALUES (?, ?, ?, 'placed') ON CONFLICT (order_id)"
+            " DO UPDATE SET status = 'placed' WHERE status = 'placing'"
+        )
+        return self._file.change(sql, order.order_id, order.sku, order.quantity) == 1
+
+    def strike_out(self, order_id: str) -> bool:
+        """Forget an order that is not placed, if it still is not: its id is free again."""
+        sql = "DELETE FROM orders WHERE order_id = ? AND status = 'placing'"
+        return self._file.change(sql, order_id) == 1
 
     def find(self, order_id: str) -> Order | None:
         rows = self._file.ask("SELECT * FROM orders WHERE order_id = ?", order_id)

@@ -3,6 +3,7 @@
 import json
 import socket
 import struct
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,6 +88,7 @@ def test_a_refused_connection_is_certainly_not_executed():
         Caller(f"tcp://127.0.0.1:{port}").call({})
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="a full queue ignores SYNs on Linux")
 def test_a_black_hole_is_given_up_in_bounded_time(impatient):
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

@@ -71,8 +71,8 @@ def test_a_first_request_that_never_left_leaves_no_trace(stock, book):
 def test_after_an_unknown_fate_every_request_says_what_to_repeat(stock, book):
     outcome = place(book, lost, "o-1", "lamp", 1)
     assert (outcome.kind, outcome.certain) == ("unavailable", False)
-    assert "place again" in show(book, "o-1").detail
-    assert "place again" in cancel(book, stock.release, "o-1").detail
+    assert "place it again" in show(book, "o-1").detail
+    assert "place it again" in cancel(book, stock.release, "o-1").detail
     assert place(book, stock.reserve, "o-1", "lamp", 1).kind == "placed"
 
 
@@ -101,8 +101,8 @@ def test_a_cancellation_that_never_left_leaves_the_order_placed(stock, book):
 def test_a_cancellation_of_unknown_fate_is_repeated_until_known(stock, book):
     place(book, stock.reserve, "o-1", "lamp", 1)
     assert cancel(book, answer_lost(stock.release), "o-1").certain is False
-    assert "cancel again" in show(book, "o-1").detail
-    assert "cancel again" in place(book, stock.reserve, "o-1", "lamp", 1).detail
+    assert "cancel it again" in show(book, "o-1").detail
+    assert "cancel it again" in place(book, stock.reserve, "o-1", "lamp", 1).detail
     assert cancel(book, never_left, "o-1").certain is False, "an earlier one may have arrived"
     assert cancel(book, stock.release, "o-1").kind == "cancelled"
     assert shop.broken_laws(stock, book) == []
@@ -137,3 +137,24 @@ def test_two_clerks_do_not_place_the_same_order_at_the_same_time(stock, book):
     second.join()
     assert sorted(told) == ["already_placed", "placed"]
     assert stock.reserved("o-1") == [("lamp", 1)]
+
+
+def test_two_services_may_share_a_book(stock, book, tmp_path):
+    other = shop.Book(tmp_path / "book.db")
+
+    def meanwhile_at_the_other(*request) -> Outcome:
+        assert place(other, stock.reserve, *request).kind == "placed"
+        return never_left()
+
+    outcome = place(book, meanwhile_at_the_other, "o-1", "lamp", 1)
+    assert (outcome.kind, outcome.certain) == ("unavailable", False), "it is placed, after all"
+    assert show(book, "o-1").kind == "placed"
+
+    def meanwhile_struck_out(*request) -> Outcome:
+        assert other.strike_out("o-2")
+        return stock.reserve(*request)
+
+    assert place(book, meanwhile_struck_out, "o-2", "lamp", 1).kind == "placed"
+    assert show(other, "o-2").kind == "placed"
+    assert shop.broken_laws(stock, book) == []
+    other.close()

@@ -38,6 +38,26 @@ for number in range(100_000):
 """
 
 
+RESERVE_TILL_THE_DISK_IS_FULL = """
+import resource, sqlite3, sys
+from era0_naive import shop
+
+stock = shop.Stock(sys.argv[1], [{"sku": "lamp", "stock": 100_000}])
+unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, unlimited[1]))
+taken = 0
+try:
+    while True:
+        stock.reserve(f"o-{taken}", "lamp", 1)
+        taken += 1
+except sqlite3.Error:
+    resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+    assert len(stock.reservations()) == taken, "all that was answered, and no half"
+    assert stock.reserve("afterwards", "lamp", 1).kind == "reserved"
+    print(taken)
+"""
+
+
 def start(script: str, *arguments: object) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", script, *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -66,6 +86,16 @@ def test_what_was_answered_survives_kill_9(tmp_path: Path):
     assert held[: len(told)] == told, "none lost"
     assert len(held) <= len(told) + 1, "one may be done and not yet told"
     assert stock.shelves()["lamp"] == (100_000, 100_000 - len(held))
+    stock.close()
+
+
+def test_a_full_disk_loses_nothing_and_is_survived(tmp_path: Path):
+    path = tmp_path / "stock.db"
+    with start(RESERVE_TILL_THE_DISK_IS_FULL, path) as process:
+        taken = int(process.communicate(timeout=60)[0])
+    assert taken > 0
+    stock = shop.Stock(path)
+    assert stock.shelves()["lamp"] == (100_000, 100_000 - taken - 1)
     stock.close()
 
 

@@ -29,9 +29,10 @@ from era1_raw_network.codec import (
     nearest,
 )
 from era1_raw_network.congestion import RateModel
+from era1_raw_network.flight import Piece
 from era1_raw_network.receiver import PART_HEADER, Fate, Receiver
 from era1_raw_network.rtt import Estimator
-from era1_raw_network.sender import Piece, Sender
+from era1_raw_network.sender import Sender
 from era1_raw_network.states import OPEN, TRANSITIONS, Event, State
 
 IP_HEADER_BYTES = 20

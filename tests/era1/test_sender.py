@@ -95,10 +95,10 @@ def test_reordering_is_learned_from_a_loss_that_was_none():
     sends(s, 0.0)
     hears(s, 0.010, ack=1, sacked=[2, 3, 4], echo=4)
     assert sends(s, 0.010) == [1]
-    patience = s._reordering
+    patience = s.flight._reordering
     hears(s, 0.011, ack=5, echo=1)  # the first copy, merely late
     assert s.counts["spurious"] == 1
-    assert s._reordering > patience
+    assert s.flight._reordering > patience
 
 
 def completes(sender, arrival):
@@ -203,7 +203,7 @@ def test_an_older_selective_acknowledgement_is_read_against_its_own_number():
     sends(s, 0.0)
     hears(s, 0.010, ack=3, echo=2)
     hears(s, 0.011, ack=1, sacked=[2, 5], echo=5)  # overtaken by the one above
-    assert s._sacked == 1 << 5 - 3
+    assert s.flight._sacked == 1 << 5 - 3
     hears(s, 0.012, ack=6, echo=5)
     assert s.idle and s.in_flight == 0
 

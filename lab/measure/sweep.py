@@ -12,7 +12,7 @@ from lab.measure.figure import Figure, Target, alone
 from lab.measure.turns import Part, Step
 
 NAME = "transport/sweep/1000-histories"
-PLANNED_S = 60.0
+PLANNED_S = 20.0
 
 
 def parts(quick: bool) -> list[Part]:

@@ -23,6 +23,7 @@ class Fate(Enum):
     """What became of a segment that arrived."""
 
     IN_ORDER = "in order"
+    GAP_FILLED = "gap filled"
     HELD = "held"
     DUPLICATE = "duplicate"
     BEYOND_WINDOW = "beyond window"
@@ -114,7 +115,7 @@ class Receiver:
             fate = self._deliver(flags, payload)
             if fate is Fate.MESSAGE_TOO_LONG:
                 return fate
-        return Fate.IN_ORDER
+        return Fate.GAP_FILLED
 
     def _deliver(self, flags: int, payload: bytes) -> Fate:
         if self._fragments:  # some parts of it may be here as well

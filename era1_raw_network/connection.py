@@ -12,6 +12,7 @@ a stranger (CVE-2016-5696).
 from collections import deque
 from random import Random
 
+from era1_raw_network.acknowledger import Acknowledger
 from era1_raw_network.codec import (
     ACK,
     ACK_DELAY_UNIT_S,
@@ -25,21 +26,17 @@ from era1_raw_network.codec import (
     SYNACK,
     Segment,
     decode,
-    encode,
     nearest,
 )
 from era1_raw_network.congestion import RateModel
-from era1_raw_network.flight import Piece
-from era1_raw_network.receiver import PART_HEADER, Fate, Receiver
+from era1_raw_network.packing import Packer
+from era1_raw_network.receiver import Fate, Receiver
 from era1_raw_network.rtt import Estimator
 from era1_raw_network.sender import Sender
 from era1_raw_network.states import OPEN, TRANSITIONS, Event, State
 
 IP_HEADER_BYTES = 20
 WINDOW = 8192  # segments the receiver has room for: at 100 ms enough for a gigabit
-ACK_EVERY = 2  # segments (RFC 5681 section 4.2)
-ACK_DELAY_S = 0.002  # the longest an acknowledgement waits for company
-ACK_SPACING_S = 0.00025  # and the least between two: at a gigabit they are a cost
 BURST = 64  # packets given out at once
 CONNECT_S = 3.0  # no answer to a SYN for so long: unreachable
 MOST_HELLO_S = 0.5  # between two of them: one packet burdens nobody, and a wire may lose a third
@@ -81,16 +78,12 @@ class Connection:
         )
         self._first = first
         self._window = min(window, MAX_WINDOW)
-        self._echo = 0
-        self._echo_at = 0.0
+        self._acknowledger = Acknowledger()
+        self._packer = Packer(identity, self.sender, self._acknowledger, self._window)
         self._heard_at = 0.0
         self._opened_at = 0.0
         self._hello_at: float | None = None  # when SYN or SYNACK is due (again)
         self._hellos = 0
-        self._ack_at: float | None = None  # when an acknowledgement is due; the past: now
-        self._acked_at = 0.0
-        self._unacked = 0
-        self._offered = window
         self._control: deque[bytes] = deque()
         self._pings = 0
         self._expires_at: float | None = None
@@ -109,8 +102,11 @@ class Connection:
 
     def accept(self, now: float, peer_first: int) -> None:
         """Begin to open because the peer's SYN arrived with this first number."""
-        self.receiver = Receiver(peer_first + 1, self._window)
+        self._listen(peer_first)
         self._on(Event.SYN, now)
+
+    def _listen(self, peer_first: int) -> None:
+        self.receiver = self._packer.receiver = Receiver(peer_first + 1, self._window)
 
     def send(self, message: bytes) -> None:
         """Queue one message for the peer; it arrives whole, once, after those sent before it.
@@ -126,8 +122,8 @@ class Connection:
         if self.receiver is None:
             return []
         messages = self.receiver.take()
-        if messages and self._offered * 2 < self._window:
-            self._ack_at = 0.0  # there is room again: tell it in one large step (RFC 1122 4.2.3.3)
+        if messages and self._packer.offered * 2 < self._window:
+            self._acknowledger.at_once()  # room again: in one large step (RFC 1122 4.2.3.3)
         return messages
 
     def close(self, now: float) -> None:
@@ -147,7 +143,7 @@ class Connection:
     def abort(self, now: float) -> None:
         """End at once and tell the peer, with a RST."""
         if self.state in OPEN:
-            self._control.append(self._packet(RST, self.sender.next))
+            self._control.append(self._packer.bare(RST, self.sender.next))
         self._end(Event.RESET, "aborted here", now)
 
     @property
@@ -184,8 +180,7 @@ class Connection:
         elif kind in (DATA, PART):
             self._on_data(receiver, segment, now)
         elif kind == PING:
-            self._echo, self._echo_at = nearest(segment.packet, self._echo), now
-            self._ack_at = 0.0
+            self._acknowledger.asked(now, segment.packet)
 
     def _on_syn(self, segment: Segment, now: float) -> None:
         if self.state is State.SYN_SENT:  # simultaneous open (RFC 9293 section 3.5)
@@ -197,15 +192,15 @@ class Connection:
 
     def _on_synack(self, segment: Segment, now: float) -> None:
         if self.state in OPEN or self.state is State.TIME_WAIT:
-            self._ack_at = 0.0  # our ACK of it was lost
+            self._acknowledger.at_once()  # our ACK of it was lost
             return
         if nearest(segment.ack, self._first + 1) != self._first + 1:
             self.counts["ignored"] += 1
             return
         if self.receiver is None:
-            self.receiver = Receiver(segment.seq + 1, self._window)
+            self._listen(segment.seq)
         self._established(segment, now, Event.SYNACK)
-        self._ack_at = 0.0
+        self._acknowledger.at_once()
 
     def _established(self, segment: Segment, now: float, event: Event) -> None:
         if self._hellos == 1:  # Karn: after a retransmission nobody knows which copy was answered
@@ -277,12 +272,8 @@ class Connection:
             return
         if fate is Fate.DUPLICATE:
             self.counts["duplicates"] += 1
-        self._echo, self._echo_at = nearest(segment.packet, self._echo), now
-        self._unacked += 1
-        urgent = fate is not Fate.IN_ORDER or segment.flags or self._unacked >= ACK_EVERY
-        due = self._acked_at + ACK_SPACING_S if urgent else now + ACK_DELAY_S
-        if self._ack_at is None or due < self._ack_at:
-            self._ack_at = due
+        disturbed = fate is not Fate.IN_ORDER or segment.flags != 0
+        self._acknowledger.arrived(now, segment.packet, urgent=disturbed)
         if receiver.ended:
             self._on(Event.FIN, now)
 
@@ -292,7 +283,7 @@ class Connection:
             return
         challenged.append(now)
         self.counts["challenges"] += 1
-        self._ack_at = 0.0
+        self._acknowledger.at_once()
 
     # --- time
 
@@ -300,7 +291,7 @@ class Connection:
         """The moment at which `wake` and `outgoing` must be called if nothing arrives."""
         if self._control:
             return 0.0  # at once: any moment that has passed
-        times = [self._hello_at, self._ack_at, self._expires_at]
+        times = [self._hello_at, self._acknowledger.due_at, self._expires_at]
         if self._hello_at is not None:
             times.append(self._opened_at + CONNECT_S)
         if self.state in OPEN:
@@ -323,7 +314,7 @@ class Connection:
             self._end(Event.GIVE_UP, f"the peer was silent for {GIVE_UP_S:g} s", now)
         elif now >= self._heard_at + KEEPALIVE_S * (self._pings + 1):
             self._pings += 1
-            self._control.append(self._ping(now))
+            self._control.append(self._packer.ping(now))
 
     def _on(self, event: Event, now: float) -> None:
         """The only place where the state changes."""
@@ -337,7 +328,7 @@ class Connection:
         elif state is State.TIME_WAIT:
             self._expires_at = now + TIME_WAIT_S
         elif state is State.CLOSED:
-            self._hello_at = self._ack_at = self._expires_at = None
+            self._hello_at = self._acknowledger.due_at = self._expires_at = None
 
     def _end(self, event: Event, reason: str, now: float) -> None:
         self.error = self.error or reason
@@ -353,92 +344,28 @@ class Connection:
             out.append(self._hello(now))
         if self.state in OPEN:
             self._send_pieces(now, out)
-        if self._ack_at is not None and now >= self._ack_at:
-            out.append(self._acknowledgement(now))
+        due_at = self._acknowledger.due_at
+        if due_at is not None and now >= due_at:
+            self.counts["acks"] += 1
+            out.append(self._packer.acknowledgement(now))
         return out
 
     def _hello(self, now: float) -> bytes:
         kind = SYN if self.state is State.SYN_SENT else SYNACK
         self._hello_at = now + min(self.rtt.rto_s * (1 << self._hellos), MOST_HELLO_S)
         self._hellos += 1
-        return self._packet(kind, self._first)
+        return self._packer.bare(kind, self._first)
 
     def _send_pieces(self, now: float, out: list[bytes]) -> None:
-        sender = self.sender
+        sender, carry = self.sender, self._packer.carry
         before = len(out)
         if sender.probes_due:
             for seq, piece in sender.probe():
-                self._carry(now, seq, piece, out)
-            if (
-                sender.backoff > 1 or len(out) == before
-            ):  # a small one may pass where large ones do not
-                out.append(self._ping(now))
+                carry(now, seq, piece, out)
+            if sender.backoff > 1 or len(out) == before:  # small: it may pass where large do not
+                out.append(self._packer.ping(now))
         if sender.may_send():
             for seq, piece in sender.due(now, BURST):
-                self._carry(now, seq, piece, out)
+                carry(now, seq, piece, out)
         if len(out) > before or sender.blocked:
             sender.arm(now)
-
-    def _carry(self, now: float, seq: int, piece: Piece, out: list[bytes]) -> None:
-        """Pack this piece of the stream; into several where the path takes only smaller packets."""
-        mss, payload = self.sender.mss, piece.payload
-        if len(payload) <= mss:
-            out.append(self._data(now, DATA, seq, piece, payload))
-            return
-        room = mss - PART_HEADER.size
-        for offset in range(0, len(payload), room):
-            part = PART_HEADER.pack(offset, len(payload)) + payload[offset : offset + room]
-            out.append(self._data(now, PART, seq, piece, part))
-
-    def _data(self, now: float, kind: int, seq: int, piece: Piece, payload: bytes) -> bytes:
-        receiver = self.receiver
-        assert receiver is not None  # noqa: S101
-        self._offered = receiver.offer()
-        self._unacked = 0
-        if not receiver.held:  # it says all that an acknowledgement would
-            self._ack_at = None
-            self._acked_at = now
-        return encode(
-            kind,
-            piece.flags,
-            min(self._offered, MAX_WINDOW),
-            min(int((now - self._echo_at) / ACK_DELAY_UNIT_S), 0xFFFF),
-            self.identity,
-            seq,
-            self.sender.number(now, seq, piece),
-            receiver.next,
-            self._echo,
-            payload,
-        )
-
-    def _ping(self, now: float) -> bytes:
-        return self._packet(PING, self.sender.next, self.sender.number(now, -1, None))
-
-    def _acknowledgement(self, now: float) -> bytes:
-        receiver = self.receiver
-        assert receiver is not None  # noqa: S101
-        self._ack_at = None
-        self._acked_at = now
-        self._unacked = 0
-        self.counts["acks"] += 1
-        return encode(
-            ACK,
-            0,
-            self._offer(),
-            min(int((now - self._echo_at) / ACK_DELAY_UNIT_S), 0xFFFF),
-            self.identity,
-            self.sender.next,
-            self.sender.packet,
-            receiver.next,
-            self._echo,
-            receiver.sack(),
-        )
-
-    def _packet(self, kind: int, seq: int, packet: int = 0) -> bytes:
-        """A packet without payload: SYN, SYNACK, PING or RST."""
-        ack = self.receiver.next if self.receiver else 0
-        return encode(kind, 0, self._offer(), 0, self.identity, seq, packet, ack, self._echo)
-
-    def _offer(self) -> int:
-        self._offered = self.receiver.offer() if self.receiver else self._window
-        return min(self._offered, MAX_WINDOW)

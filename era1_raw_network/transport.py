@@ -14,6 +14,7 @@ from collections.abc import Callable
 from random import SystemRandom
 from typing import Any
 
+from era0_naive.shop import respond
 from era1_raw_network.carrier import Carrier
 from era1_raw_network.codec import decode
 from era1_raw_network.connection import Connection
@@ -124,7 +125,7 @@ def serve(
         receive_waiting(carrier, endpoint)
         for connection in list(endpoint.connections.values()):
             for message in connection.take():
-                connection.send(json.dumps(answer(_object(message))).encode())
+                connection.send(respond(message, answer))
             if connection.ended:
                 connection.close(time.monotonic())
 
@@ -153,11 +154,10 @@ def receive_waiting(carrier: Carrier, endpoint: Endpoint) -> None:
 
 
 def _object(message: bytes) -> dict[str, Any]:
-    """The JSON object in a message. Anything else cannot be a request, and is passed on as one
-    that no operation fits."""
+    """The JSON object in an answer; {} for anything else, of which nobody knows what it means."""
     try:
         value = json.loads(message)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

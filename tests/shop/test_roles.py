@@ -1,5 +1,6 @@
 """The services as processes: started, stopped, killed, asked nonsense, started wrongly."""
 
+import importlib
 import signal
 import socket
 import subprocess
@@ -88,6 +89,24 @@ def test_nonsense_at_the_counter_is_refused_by_value_and_the_next_customer_serve
     stock, book = shop.Stock(folder / "stock.db"), shop.Book(folder / "book.db")
     assert stock.reservations() == [("o-1", "sku-0001", 1)]
     assert shop.broken_laws(stock, book) == []
+
+
+BAD_REQUESTS = [{}, {"op": "place"}, {"op": None}, {"op": ["reserve"]}, {"op": "release"}]
+BAD_REQUESTS += [{"op": "release", "order_id": bad} for bad in ("a/b", "x" * 10_000, 7, None)]
+BAD_REQUESTS += [asked | {"op": "reserve"} for asked in BAD_FIELDS if asked["op"] == "place"]
+
+
+def test_nonsense_at_inventory_is_refused_by_value_and_reserves_nothing(era, folder):
+    with roles.inventory(era, folder) as (_, address):
+        caller = importlib.import_module(f"{era}.transport").Caller(address)
+        for request in BAD_REQUESTS:
+            told = caller.call(request)
+            assert told["outcome"] == "invalid", request
+            assert "accepted: " in told["detail"], request
+        assert caller.call({"op": "release", "order_id": "o-1"}) == {"outcome": "released"}
+        caller.close()
+    stock = shop.Stock(folder / "stock.db")
+    assert stock.reservations() == []
 
 
 def test_a_line_without_end_is_refused_and_hurts_nobody(era, folder):

@@ -131,6 +131,11 @@ class WireProcess:
         )
 
     @property
+    def pid(self) -> int:
+        """The wire's own process, for those who count its processor time."""
+        return self._console.pid
+
+    @property
     def orders(self) -> Host:
         """Form real: the host 10.7.0.1."""
         return self.hosts[0]
@@ -248,7 +253,7 @@ class WireProcess:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<WireProcess pid {self._console.pid} {self.hosts or self.address_for_orders}>"
+        return f"<WireProcess pid {self.pid} {self.hosts or self.address_for_orders}>"
 
 
 def _inventory(url: str | None) -> list[str]:

@@ -84,9 +84,9 @@ class Pump:
         while True:
             readable, _, _ = select(watched, (), (), self._patience())
             for fd in readable:
-                if fd != control_fd:
+                if fd in ends:
                     self._take(ends[fd])
-                elif not control():
+                elif fd == control_fd and not control():  # else removed while we served another
                     return
             self._deliver_due(monotonic())
 
@@ -108,6 +108,8 @@ class Pump:
             except OSError:  # portable: the ICMP "port unreachable" of an earlier frame
                 continue
             number = line.frames
+            if witness:
+                now = monotonic()  # events must tell the order of things within a batch too
             copies = line.push(now, frame)
             if witness:
                 witness.entered(now, port, number, frame, line.fate, copies)

@@ -5,7 +5,7 @@ import pytest
 from lab.wire.namespaces import available
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def real_interfaces():
     """Call it where real interfaces are needed."""
 

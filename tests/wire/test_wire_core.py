@@ -4,6 +4,8 @@ import dataclasses
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lab.wire import KnobError, Knobs, Line, Wire
 
@@ -259,3 +261,45 @@ def test_a_refused_knob_names_itself_its_value_and_what_is_accepted(knob, value,
     assert knob in str(refusal.value)
     assert repr(named) in str(refusal.value)
     assert accepted in str(refusal.value)
+
+
+PROBABILITY = st.floats(0, 1)
+TIME_S = st.floats(0, 10)
+ANY_KNOBS = st.builds(
+    Knobs,
+    loss=PROBABILITY,
+    duplicate=PROBABILITY,
+    reorder=PROBABILITY,
+    reorder_by_s=TIME_S,
+    corrupt=PROBABILITY,
+    delay_s=TIME_S,
+    jitter_s=TIME_S,
+    rate_bps=st.sampled_from([0.0, 1e3, 1e9]),
+    queue_bytes=st.integers(0, 5000),
+    mtu_bytes=st.integers(1, 2000),
+    partitioned=st.booleans(),
+    script=st.lists(st.sampled_from(["deliver", "drop", "duplicate", "corrupt", "delay:3"])),
+)
+
+
+@given(
+    seed=st.integers(),
+    turns=st.lists(st.tuples(ANY_KNOBS, st.lists(st.tuples(TIME_S, st.binary()))), max_size=4),
+)
+def test_whatever_is_turned_every_frame_has_a_fate_and_the_counts_add_up(seed, turns):
+    line, now, delivered, last_at = Line(seed, "there", Knobs()), 0.0, 0, 0.0
+    for knobs, frames in turns:
+        line.knobs = knobs
+        for wait_s, frame in frames:
+            now += wait_s
+            copies = line.push(now, frame)
+            delivered += len(copies)
+            assert len(copies) <= 2
+            assert all(at >= now and len(copy) == len(frame) for at, copy in copies)
+            assert copies or line.fate, "a frame that vanished must have a reason"
+            if copies and "reorder" not in dict(line.fate):
+                assert copies[0][0] >= last_at, "only frames held back may be overtaken"
+                last_at = copies[0][0]
+    stats = line.stats
+    dropped = sum(stats[why] for why in ("lost", "partitioned", "too_big", "queue_full"))
+    assert stats["delivered"] == delivered == stats["sent"] - dropped + stats["duplicated"]

@@ -32,7 +32,7 @@ def hang():
     real = {form!r} == "real"
     start = getattr(WireProcess, {form!r})
     with start(Knobs(), seed=1) as wire:
-        print(wire._console.pid, *(host.pid for host in wire.hosts), flush=True)
+        print(wire.pid, *(host.pid for host in wire.hosts), flush=True)
         threading.Event().wait()
 
 {how}
@@ -107,7 +107,7 @@ def test_nothing_is_left_after_ctrl_c():
 
 def test_a_wire_that_was_killed_says_so_and_can_still_be_closed():
     with WireProcess.portable(PERFECT, seed=1) as wire:
-        os.kill(wire._console.pid, signal.SIGKILL)
+        os.kill(wire.pid, signal.SIGKILL)
         with pytest.raises(WireError, match="has ended"):
             for _ in range(100):
                 wire.stats()
@@ -123,9 +123,14 @@ def test_an_idle_wire_uses_no_processor_time():
 
     with WireProcess.portable(PERFECT, seed=1) as wire:
         wire.stats()
-        before = ticks(wire._console.pid)
-        time.sleep(0.2)  # the claim is about time passing
-        assert ticks(wire._console.pid) == before
+
+        def slept_through():
+            before = ticks(wire.pid)
+            time.sleep(0.2)  # the claim is about time passing
+            return ticks(wire.pid) == before
+
+        # The first time it may still be on its way back from answering.
+        assert slept_through() or slept_through()
 
 
 def test_threads_may_share_a_wire():

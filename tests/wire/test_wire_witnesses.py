@@ -23,13 +23,14 @@ FRAME_BYTES = 200
 KEYS = {"t", "process", "what", "from", "to", "id", "size", "note", "head"}
 
 
-@pytest.fixture(params=["virtual", "portable", "real"])
-def witnessed(request, real_interfaces, tmp_path, seed):
+@pytest.fixture(scope="module", params=["virtual", "portable", "real"])
+def witnessed(request, real_interfaces, tmp_path_factory, seed):
     """Five scripted frames in each form: (form, their events, the capture)."""
     form = request.param
     if form == "real":
         real_interfaces()
-    trace, capture = tmp_path / "wire.jsonl", tmp_path / "wire.pcapng"
+    folder = tmp_path_factory.mktemp("witnessed")
+    trace, capture = folder / "wire.jsonl", folder / "wire.pcapng"
     if form == "virtual":
         speak_virtually(seed, trace, capture)
     else:

@@ -8,13 +8,10 @@ from era1_raw_network.codec import ACK, DATA, END, FIN, PING, RST, SYN, SYNACK
 from era1_raw_network.connection import (
     CONNECT_S,
     GIVE_UP_S,
-    OPEN,
     TIME_WAIT_S,
-    TRANSITIONS,
     Connection,
-    Event,
-    State,
 )
+from era1_raw_network.states import OPEN, TRANSITIONS, Event, State
 from lab.wire import Knobs
 from tests.era1.timeline import IDENTITY, Scripted, pair
 
@@ -305,9 +302,7 @@ CAUSES = {  # what makes an event happen; times are after the state was reached
     Event.SYNACK: lambda us: us.hears(0.0, SYNACK, 5000, 1001),
     Event.ACKED: lambda us: us.hears(0.0, ACK, next_number(us), 1001),
     Event.CLOSE: lambda us: us.connection.close(0.0),
-    Event.FIN: lambda us: us.hears(
-        0.0, DATA, next_number(us), us.connection.sender.una, flags=FIN
-    ),
+    Event.FIN: lambda us: us.hears(0.0, DATA, next_number(us), us.connection.sender.una, flags=FIN),
     Event.FIN_ACKED: lambda us: us.hears(0.0, ACK, next_number(us), 1002),
     Event.EXPIRED: lambda us: us.says_until(TIME_WAIT_S) if us.state is State.TIME_WAIT else None,
     Event.RESET: lambda us: us.connection.abort(0.0),

@@ -150,7 +150,14 @@ def test_parts_in_any_order_make_their_segment(order):
 
 @pytest.mark.parametrize(
     "payload",
-    [b"", b"\0\0\0", part(0, 5, b""), part(0, 2, b"abc"), part(0xFFFF, 0xFFFF, b"a"), part(0, 0, b"a")],
+    [
+        b"",
+        b"\0\0\0",
+        part(0, 5, b""),
+        part(0, 2, b"abc"),
+        part(0xFFFF, 0xFFFF, b"a"),
+        part(0, 0, b"a"),
+    ],
     ids=["empty", "half a header", "no bytes", "past the end", "at the very end", "of nothing"],
 )
 def test_a_part_that_cannot_be_true_is_malformed(payload):

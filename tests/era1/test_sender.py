@@ -1,4 +1,4 @@
-"""The sending half alone, as timelines: what goes out, when it is believed lost, who waits how long."""
+"""The sending half alone: what goes out, when it is believed lost, how long it waits."""
 
 import pytest
 

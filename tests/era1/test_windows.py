@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from era1_raw_network.codec import ACK, DATA, END, PING, decode
-from era1_raw_network.connection import State
+from era1_raw_network.states import State
 from lab.wire import Knobs
 from tests.era1.timeline import Scripted, pair
 

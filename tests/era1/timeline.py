@@ -15,7 +15,15 @@ from lab.wire.virtual import Virtual
 
 OURS, THEIRS = 1000, 5000  # the first numbers of both streams, so data begins at 1001 and 5001
 IDENTITY = 7
-NAMES = {SYN: "SYN", SYNACK: "SYNACK", DATA: "DATA", ACK: "ACK", PING: "PING", RST: "RST", 7: "PART"}
+NAMES = {
+    SYN: "SYN",
+    SYNACK: "SYNACK",
+    DATA: "DATA",
+    ACK: "ACK",
+    PING: "PING",
+    RST: "RST",
+    7: "PART",
+}
 
 
 def words(frame):

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's own arguments to `parser`."""
     parser.add_argument("--names", action="store_true", help="list what can be measured")
     parser.add_argument("name", nargs="?", choices=MEASUREMENTS, help="what to measure")
-    parser.add_argument("--quick", action="store_true", help="one seed, few cells, under 30 s")
+    parser.add_argument("--quick", action="store_true", help="one seed, few cells: half a minute")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument(
         "--only", default="", metavar="REGEX", help="only figures whose name contains this"

@@ -17,18 +17,23 @@ TCP_SETTINGS = ("tcp_rmem", "tcp_wmem", "tcp_sack", "tcp_timestamps", "tcp_recov
 def describe() -> dict[str, Any]:
     """Return what this machine is: processor, cores, memory, kernel, Python, the peers' versions.
 
-    Unknown parts are empty strings: a description must not stop a measurement.
+    Unknown parts are empty strings or None: a description must not stop a measurement.
     """
     return {
         "processor": _first_value("/proc/cpuinfo", "model name") or platform.processor(),
         "cores": os.cpu_count(),
-        "memory_kib": _first_value("/proc/meminfo", "MemTotal").removesuffix(" kB"),
+        "memory_gib": _memory_gib(),
         "system": f"{platform.system()} {platform.release()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "packages": {name: _version(name) for name in PEERS},
         "tcp": {name: _setting(name) for name in TCP_SETTINGS},
         "load_before": round(os.getloadavg()[0], 2),
     }
+
+
+def _memory_gib() -> float | None:
+    kib = _first_value("/proc/meminfo", "MemTotal").removesuffix(" kB")
+    return round(int(kib) / 2**20, 1) if kib else None
 
 
 def _first_value(path: str, key: str) -> str:

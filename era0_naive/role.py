@@ -7,6 +7,7 @@ names it. SIGTERM and Ctrl-C end a role at any time, quietly.
 import argparse
 import importlib
 import importlib.util
+import os
 import re
 import signal
 import sqlite3
@@ -81,9 +82,9 @@ def _start(package: str, asked: argparse.Namespace, ready: Callable[[str], None]
 
 
 def _tell_story(package: str) -> None:
-    if importlib.util.find_spec(f"{package}.story"):
-        importlib.import_module(f"{package}.story").tell()
-        return
+    if importlib.util.find_spec("lab"):
+        # the lab plays `story.toml`: a process of its own, as eras know no lab
+        os.execv(sys.executable, [sys.executable, "-m", "lab", "demo", package])  # noqa: S606
     readme = Path(str(importlib.import_module(package).__file__)).with_name("README.md")
     print(readme.read_text(), end="")
 

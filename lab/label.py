@@ -14,13 +14,15 @@ import re
 from collections.abc import Callable
 
 from lab.find import Era
+from lab.trace import Event
 
-Label = Callable[[bytes, int], str]  # (the frame's first bytes, its whole size) -> its name
+Label = Callable[[Event], str]  # what the event of a frame entering the wire is called
 
 IP_HEADER, UDP_HEADER = 20, 8
 UDP, TCP = 17, 6
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 VALUE = re.compile(r'(?<=: )(?:"[^"]*"|-?[0-9]+)')  # of a member of a JSON object, cut or not
+NUMBER = re.compile(r"\b(seq|ack)=([0-9]+)")
 FLAGS = ((SYN, "SYN"), (FIN, "FIN"), (RST, "RST"))
 
 
@@ -28,9 +30,35 @@ def label_of(era: Era, form: str) -> Label:
     """How the frames of this era over this form of the wire are called."""
     packet = f"{era.package}.packet"
     if importlib.util.find_spec(packet):
-        summary: Callable[[bytes], str] = importlib.import_module(packet).summary
-        return lambda head, size: summary(head)
-    return Packets().label if form == "real" else said
+        return Named(importlib.import_module(packet).summary).label
+    if form == "real":
+        packets = Packets()
+        return lambda event: packets.label(event.head, event.size)
+    return lambda event: said(event.head, event.size)
+
+
+class Named:
+    """Frames by the era's own name for them, their numbers counted from their stream's first."""
+
+    def __init__(self, summary: Callable[[bytes], str]) -> None:
+        self._summary = summary
+        self._first: dict[str, int] = {}  # by the service that sends the stream
+
+    def label(self, event: Event) -> str:
+        """As the era says, but `seq=3` where it says `seq=3533573916`."""
+        text = self._summary(event.head)
+        sender = {"seq": event.source, "ack": event.target}
+        if text.startswith("SYN"):
+            self._first.pop(event.source, None)  # a new connection starts anywhere
+
+        def counted(found: re.Match[str]) -> str:
+            stream, number = sender[found[1]], int(found[2])
+            if found[1] == "seq":
+                self._first.setdefault(stream, number)
+            since = (number - self._first.get(stream, number)) % 2**32
+            return f"{found[1]}={since if since < 2**31 else number}"
+
+        return NUMBER.sub(counted, text)
 
 
 class Packets:

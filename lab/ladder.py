@@ -71,7 +71,7 @@ def rows(events: Iterable[Event], label: Label) -> list[Row]:
         frame = (event.source, event.target, event.id)
         if event.what == "send":
             places[frame] = len(made)
-            text = label(event.head, event.size)
+            text = label(event)
             made.append(Row(at, event.source, event.target, text, "deliver"))
         elif frame in places:
             _happened(made, places[frame], event, at)

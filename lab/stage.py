@@ -101,6 +101,10 @@ class Stage:
     def pid(self, role: str) -> int:
         return self._role(role).pid
 
+    def address(self, role: str) -> str:
+        """Where it listens, as its ready line says."""
+        return self._role(role).address
+
     def logs(self, role: str) -> str:
         """What it has said on stdout and stderr, all its lives together."""
         return self._role(role).log.read_text(errors="replace")
@@ -156,10 +160,6 @@ class Stage:
         self._launch("orders", ["--inventory", towards, "--counter", str(self._counter)])
 
     def _lay_wire(self, knobs: Knobs, back: Knobs | None, pcap: Path | None) -> WireProcess:
-        trace = self._traces / "wire.jsonl" if self._traces else None
-        if self.form == "portable" and self.era.schemes["portable"] == "tcp":
-            # Streams have no frames that could be captured.
-            return WireProcess.streams(knobs, seed=self.seed, back=back, trace_path=trace)
         trace = self._traces / "wire.jsonl" if self._traces else None
         if self.form == "portable" and self.era.schemes["portable"] == "tcp":
             if pcap:

@@ -137,7 +137,7 @@ class Witnessed:
         try:
             return self._door.ask(operation, timeout_s)
         except NoOutcome as silence:
-            self._tape.note(str(silence))
+            self._tape.note(str(silence).partition(" to b'")[0])  # what was asked stands above
             raise
 
     def close(self) -> None:

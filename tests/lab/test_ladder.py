@@ -6,8 +6,8 @@ from lab.ladder import NARROWEST, Row, draw, elide, rows
 from lab.trace import Event
 
 
-def label(head: bytes, size: int) -> str:
-    return head.decode()
+def label(event: Event) -> str:
+    return event.head.decode()
 
 
 def frame(t: float, what: str, number: int, there: bool = True, note: str = "") -> Event:
@@ -79,7 +79,7 @@ def test_no_line_is_wider_than_the_terminal(width, words, note, there):
     events.append(Event(1, "inventory", "note", "inventory", "inventory", note=words))
     told = lines(events, width)
     assert max(map(len, told)) <= width
-    assert {max(line.rfind("┃"), line.rfind("┨")) for line in told[1:-1]} == {width - 10}
+    assert {max(line.rfind("┃"), line.rfind("┨")) for line in told[1:-1]} == {width - 11}
     in_ascii = lines(events, width, ascii_only=True)
     assert all(line.isascii() for line in in_ascii)
     assert list(map(len, in_ascii)) == list(map(len, told))

@@ -1,0 +1,48 @@
+"""How the lab speaks: colours on a terminal, plain text in a pipe, none with NO_COLOR."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.text import Text
+
+from lab import ladder
+
+WIDEST = 100  # longer lines are hard to read
+
+
+def screen(stderr: bool = False) -> Console:
+    """A console for stdout (or stderr); 80 columns in a pipe, at most 100 on a terminal."""
+    console = Console(highlight=False, stderr=stderr)
+    console.width = min(console.width, WIDEST) if console.is_terminal else 80
+    return console
+
+
+def say(console: Console, text: str, style: str = "", indent: int = 0) -> None:
+    """Print words as they are: no markup in them is obeyed, lines break between words."""
+    for line in text.strip("\n").splitlines():
+        folded = Text(line, style=style).wrap(console, console.width - indent) or [Text("")]
+        for part in folded:
+            part.rstrip()
+            console.print(Text(" " * indent) + part, soft_wrap=True)
+
+
+def show_ladder(console: Console, rows: Sequence[ladder.Row]) -> None:
+    """Print a ladder, in ASCII where the terminal knows nothing else."""
+    ascii_only = "utf" not in (sys.stdout.encoding or "").lower()
+    for text, style in ladder.draw(rows, console.width, ascii_only):
+        console.print(Text(text.rstrip(), style=style), soft_wrap=True)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[None]:
+    """Tell on stderr that something takes a while; on a terminal it vanishes when done."""
+    console = screen(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(what):
+        yield

@@ -1,0 +1,89 @@
+"""What changed from one era to another: the files that both have, line by line.
+
+eras diff 1 2              all files with the same name, and which came and went
+eras diff 1 2 orders.py    one of them
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+from collections.abc import Iterator, Sequence
+
+from rich.text import Text
+
+from lab.find import Era, find
+from lab.screen import say, screen
+
+SUFFIXES = (".py", ".mjs", ".toml")
+CONTEXT_LINES = 3
+STYLES = {"+": "green", "-": "red", "@": "cyan"}
+
+
+class NoSuchFile(ValueError):
+    """The message names the file and those that are there."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the arguments to `parser`."""
+    parser.add_argument("a", metavar="A", help="an era: a number, or the name of a package")
+    parser.add_argument("b", metavar="B", help="another one")
+    parser.add_argument("file", metavar="FILE", nargs="?", help="only this file, as orders.py")
+    parser.add_argument("--stat", action="store_true", help="only the counts")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the difference. Returns 0."""
+    console = screen()
+    old, new = find(options.a), find(options.b)
+    if options.file:
+        wanted = [_name_of(options.file, old, new)]
+    else:
+        wanted = sorted({*_files(old), *_files(new)})
+    vanished = appeared = 0
+    for name in wanted:
+        lines = list(_difference(name, old, new))
+        gone = sum(line[:1] == "-" and line[:3] != "---" for line in lines)
+        came = sum(line[:1] == "+" and line[:3] != "+++" for line in lines)
+        vanished, appeared = vanished + gone, appeared + came
+        if not options.stat:
+            for line in lines:
+                style = "bold" if line[:3] in ("---", "+++") else STYLES.get(line[:1], "")
+                console.print(Text(line, style=style), soft_wrap=True)
+        say(console, f"{name}: {_whole(name, old, new)}{gone} lines vanished, {came} appeared")
+    if len(wanted) > 1:
+        total = (
+            f"era {old.number} to era {new.number}: {vanished} lines vanished, {appeared} appeared"
+        )
+        say(console, total, "bold")
+    return 0
+
+
+def _difference(name: str, old: Era, new: Era) -> Iterator[str]:
+    before, after = _lines(old, name), _lines(new, name)
+    labels = (f"{old.package}/{name}", f"{new.package}/{name}")
+    return difflib.unified_diff(before, after, *labels, n=CONTEXT_LINES, lineterm="")
+
+
+def _lines(era: Era, name: str) -> Sequence[str]:
+    path = era.folder / name
+    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+
+
+def _whole(name: str, old: Era, new: Era) -> str:
+    if name not in _files(new):
+        return "not needed any more, "
+    return "" if name in _files(old) else "new, "
+
+
+def _files(era: Era) -> list[str]:
+    inside = [path for path in era.folder.rglob("*") if path.suffix in SUFFIXES]
+    return sorted(str(path.relative_to(era.folder)) for path in inside if path.name != "story.toml")
+
+
+def _name_of(name: str, old: Era, new: Era) -> str:
+    there = sorted({*_files(old), *_files(new)})
+    for candidate in (name, f"{name}.py"):
+        if candidate in there:
+            return candidate
+    raise NoSuchFile(f"file {name!r} is in neither era; accepted: {', '.join(there)}")

@@ -1,0 +1,82 @@
+"""The options by which `up` and `trace` choose an era, a wire and its faults."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from lab.commands import FATES, KNOBS
+from lab.find import FORMS, find
+from lab.stage import Stage
+from lab.wire import Knobs
+from lab.wire.namespaces import available
+
+SAID = {
+    "loss": "probability that a packet vanishes, 0 to 1",
+    "duplicate": "probability that it arrives twice",
+    "reorder": "probability that it is held back, so that later ones overtake it",
+    "reorder_by_s": "for how long; 0: half the delay and 2 ms",
+    "corrupt": "probability that one of its bits is flipped",
+    "delay_s": "seconds it takes, one way",
+    "jitter_s": "varied by up to so many seconds",
+    "rate_bps": "bits per second; 0: unlimited",
+    "queue_bytes": "room before the slow link; 0: unlimited",
+    "mtu_bytes": "longer packets vanish",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """ERA, --wire, --seed, the knobs, and the fates of the first packets."""
+    parser.add_argument("era", metavar="ERA", help="a number, or the name of a package")
+    parser.add_argument(
+        "--wire", choices=FORMS, help="real: Linux, the kernel's own packets (default: if it can)"
+    )
+    parser.add_argument("--seed", type=int, default=7, help="of all faults (default: 7)")
+    knobs = parser.add_argument_group("the wire's knobs, for both directions (default: perfect)")
+    for name, kind in KNOBS.items():
+        if name in SAID:
+            dashed = "--" + name.replace("_", "-")
+            knobs.add_argument(dashed, type=kind, metavar=kind.__name__.upper(), help=SAID[name])
+    fates = f"fates of the first packets, by commas: {FATES}"
+    knobs.add_argument("--there", default="", metavar="FATES", help=f"orders → inventory: {fates}")
+    knobs.add_argument("--back", default="", metavar="FATES", help="inventory → orders: likewise")
+
+
+def knobs_of(options: argparse.Namespace) -> Knobs:
+    """The knobs that were asked for. Raises KnobError."""
+    asked = {name: getattr(options, name) for name in SAID}
+    return Knobs(**{name: value for name, value in asked.items() if value is not None})
+
+
+def form_of(options: argparse.Namespace) -> str:
+    """The form that was asked for, else real where this machine can, saying so where not."""
+    if options.wire:
+        return str(options.wire)
+    missing = available()
+    if missing:
+        print(f"portable wire, as the real one is not to be had: {missing}", file=sys.stderr)
+    return "portable" if missing or "real" not in find(options.era).schemes else "real"
+
+
+def stage_for(options: argparse.Namespace, **more: Any) -> Stage:
+    """The stage that was asked for, its first packets' fates decided. Raises what Stage does."""
+    directory: Path | None = more.get("directory")
+    stage = Stage(
+        options.era,
+        more.get("form") or form_of(options),
+        knobs=knobs_of(options),
+        seed=options.seed,
+        directory=directory,
+        pcap=more.get("pcap"),
+    )
+    try:
+        for direction in ("there", "back"):
+            fates = getattr(options, direction)
+            if fates:
+                stage.wire.script(direction, fates.split(","))
+    except BaseException:
+        stage.close()
+        raise
+    return stage

@@ -11,7 +11,7 @@ from lab.find import Era, eras, find
 from lab.player import play
 from lab.story import StoryError, has_story, story_of
 
-LONGEST_S = 10.0  # with the suite's other half on the second core
+LONGEST_S = 20.0  # alone it is under 10; here the suite's other half runs beside it
 GOOD = """
 title = "A story"
 belief = "b"

@@ -1,6 +1,6 @@
 """Who may import whom: the table is the documentation, and this walk of the imports keeps it true.
 
-A story (`story.py`) is the lab's guide through an era, not a part of it: without it the era runs.
+An era's `story.toml` is played by the lab, in a process of its own: the era itself knows no lab.
 """
 
 import ast
@@ -16,14 +16,13 @@ SHOP = {"era0_naive.shop"}  # the business outlives its transport
 ROLE = {"era0_naive.role", "era0_naive.trace"}  # how any service starts, stops, and reports
 COUNTER = {"era0_naive.counter"}  # where customers stand before there is HTTP
 WIRE = {"lab.wire"}  # the medium itself
-STORY = {"lab", "rich"}
 
 LADDER = {
     "era0_naive": WIRE,
     "era1_raw_network": SHOP | ROLE | COUNTER | WIRE | {"scapy"},
     "era2_tcp": SHOP | ROLE | COUNTER,  # nothing of era 1: the kernel does it now
 }
-SCAPY_FILES = {"packet.py", "story.py"}  # it is the definition, and too slow to be the fast path
+SCAPY_FILES = {"packet.py"}  # it is the definition, and too slow to be the fast path
 
 
 def sources(package: str) -> list[Path]:
@@ -58,7 +57,7 @@ def test_every_era_has_its_row():
 @pytest.mark.parametrize("package", LADDER)
 def test_an_era_imports_only_what_the_ladder_allows(package):
     for path in sources(package):
-        allowed = LADDER[package] | {package} | (STORY if path.name == "story.py" else set())
+        allowed = LADDER[package] | {package}
         assert not strangers(path, allowed), path.relative_to(ROOT)
 
 

@@ -26,7 +26,10 @@ def spawn(package: str, *arguments: object) -> subprocess.Popen[str]:
 def refused(package: str, *arguments: object) -> str:
     """What a role says that cannot start: one line, exit code 2."""
     with spawn(package, *arguments) as process:
-        told, complaint = process.communicate(timeout=READY_S)
+        try:
+            told, complaint = process.communicate(timeout=READY_S)
+        finally:
+            process.kill()
     assert (process.returncode, told) == (2, ""), complaint
     assert complaint.count("\n") == 1, complaint
     return complaint

@@ -36,14 +36,15 @@ caller.close()
 
 
 class Stranger:
-    """Sits on the path of one stage, which must have been started with a capture."""
+    """Sits on the path of one stage. What it reads, it reads in the wire's capture."""
 
-    def __init__(self, stage: Stage, capture: Path) -> None:
+    def __init__(self, stage: Stage, capture: Path | None) -> None:
         self.stage = stage
         self.capture = capture
 
     def frames_of_orders(self) -> list[bytes]:
         """All that orders has put on the wire so far, as it went over it."""
+        assert self.capture, "this trouble is one of packets: see Promise.trouble"
         frames = [frame for end, frame in packets(self.capture.read_bytes()) if end == 0]
         bare = self.stage.form == "portable"
         return [frame[IP_AND_UDP_BYTES:] if bare else frame for frame in frames]

@@ -59,8 +59,8 @@ def not_kept(promise: Promise, target: Target) -> Not | None:
 
 def test_a_promise(promise: Promise, target: Target, seed, tmp_path) -> None:
     broken = not_kept(promise, target)
-    capture = tmp_path / "wire.pcapng"
     hangs = broken is not None and broken.may_be(Hangs)
+    patience_s = PATIENCE_WITH_WHO_HANGS_S if hangs else BOUND_S
+    capture = tmp_path / "wire.pcapng" if promise.trouble == "packets" else None
     with Stage(target.era, target.form, seed=seed, directory=tmp_path, pcap=capture) as stage:
-        patience_s = PATIENCE_WITH_WHO_HANGS_S if hangs else BOUND_S
         promise.when(Trial(stage, Stranger(stage, capture), patience_s))

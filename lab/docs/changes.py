@@ -1,6 +1,9 @@
 """The difference between two eras' files: what the reader must learn anew, and what vanished."""
 
+import ast
 import difflib
+import io
+import tokenize
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +11,14 @@ from lab.docs import ROOT
 from lab.docs.cut import cut
 
 CONTEXT_LINES = 2
+NO_CODE = (
+    tokenize.COMMENT,
+    tokenize.NL,
+    tokenize.NEWLINE,
+    tokenize.INDENT,
+    tokenize.DEDENT,
+    tokenize.ENDMARKER,
+)
 
 
 @dataclass(frozen=True)
@@ -39,8 +50,28 @@ def compare(
     return Change(before, after, "\n".join(lines[2:]) + "\n", removed, added, len(new) - added)
 
 
-def code_lines(pattern: str, root: Path = ROOT) -> int:
-    """Lines that are neither blank nor comment in the Python files that match `pattern`."""
-    files = [file for file in root.glob(pattern) if file.suffix == ".py"]
-    lines = [line.strip() for file in files for line in file.read_text("utf-8").splitlines()]
-    return sum(bool(line) and not line.startswith("#") for line in lines)
+def code_lines(patterns: str, root: Path = ROOT) -> int:
+    """Lines of code, without blank ones, comments and docstrings, in the files that match.
+
+    patterns: globs from the root, separated by spaces; `!name` leaves files of this name out.
+    """
+    globs = patterns.split()
+    left_out = [glob[1:] for glob in globs if glob.startswith("!")]
+    files = {file for glob in globs if not glob.startswith("!") for file in root.glob(glob)}
+    return sum(
+        len(_code_lines(file.read_text("utf-8")))
+        for file in files
+        if not any(file.match(name) for name in left_out)
+    )
+
+
+def _code_lines(source: str) -> set[int]:
+    lines: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type not in NO_CODE:
+            lines.update(range(token.start[0], token.end[0] + 1))
+    for node in ast.walk(ast.parse(source)):
+        is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if is_text and isinstance(node.value.value, str):  # type: ignore[attr-defined]
+            lines -= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    return lines

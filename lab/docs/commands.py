@@ -25,4 +25,12 @@ def _eras(name: str, typed: str, is_steady: bool = False, exit_code: int = 0) ->
     return Command(name, typed, arguments, is_steady, exit_code)
 
 
-COMMANDS: tuple[Command, ...] = ()
+COMMANDS = (
+    _python("era0-silence", "python -m lab.docs.silence", is_steady=True),
+    _eras("era0-story", "eras demo 0"),
+    _eras("era1-trace", "eras trace 1 --loss 0.3 --delay-s 0.02 --seed 9"),
+    _python("era1-sweep", "python -m era1_raw_network.sweep"),
+    _eras("era2-trace", "eras trace 2 --there deliver,deliver,drop --delay-s 0.02"),
+    _eras("era2-diff", "eras diff 1 2 --stat"),
+    _eras("doctor", "eras doctor"),
+)

@@ -119,30 +119,36 @@ def graph(asked: Asked, md: Any) -> str:
     return plot.draw(drawn)
 
 
-@_fence("title", "columns")
+@_fence("title")
 def table(asked: Asked, md: Any) -> str:
     """Figures as a table: lines of `what it is = name of the figure`."""
-    rows = []
-    for line in asked.names:
-        words, _, name = (part.strip() for part in line.rpartition(" = "))
-        figure = figures.find(name)
-        peer = figure["peer_name"] or "-"
-        spread = figures.say(figure, "spread") if figure["ratio_min"] is not None else "-"
-        beside = figures.say(figure, "peer") if figure["peer"] is not None else "-"
-        cells = (words, figures.say(figure), beside, peer, figures.say(figure, "ratio"), spread)
-        rows.append("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>")
-    if not rows:
+    if not asked.names:
         raise DocsError("no figure is named; write lines `what it is = name`")
     measurement = figures.load(asked.names[0].rpartition(" = ")[2].partition("/")[0])
-    head = "".join(
-        f"<th>{name}</th>" for name in ("", "era 1", "beside", "which is", "ratio", "over the runs")
-    )
+    rows = "".join(_row(measurement, line) for line in asked.names)
+    head = "".join(f"<th>{name}</th>" for name in ("", "era 1", "beside", "ratio", "target"))
     return (
         f'<figure class="measured"><figcaption>{escape(asked.need("title"))}</figcaption>'
-        f'<div class="wide"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
+        f'<div class="wide"><table class="figures"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
         f'<p class="note">{escape(_conditions(measurement))}</p></figure>'
     )
+
+
+def _row(measurement: figures.Measurement, line: str) -> str:
+    words, _, name = (part.strip() for part in line.rpartition(" = "))
+    if measurement.is_quick and name not in measurement.figures:
+        return f'<tr><th>{escape(words)}</th><td colspan="4">not part of a quick run</td></tr>'
+    found = measurement.figure(name)
+    beside = ratio = ""
+    if found["peer"] is not None:
+        beside = f"{figures.say(found, 'peer')} ({found['peer_name']})"
+        ratio = figures.say(found, "ratio")
+    if found["ratio_min"] != found["ratio_max"]:
+        ratio += f" ({figures.say(found, 'spread')})"
+    cells = (figures.say(found), beside, ratio, figures.target(found))
+    shown = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+    return f"<tr><th>{escape(words)}</th>{shown}</tr>"
 
 
 def _conditions(measurement: figures.Measurement) -> str:
@@ -150,10 +156,8 @@ def _conditions(measurement: figures.Measurement) -> str:
     where = ", ".join(
         str(machine[key]) for key in ("processor", "system", "python") if key in machine
     )
-    quick = (
-        "A quick run: one seed and few conditions, so no spread. " if measurement.is_quick else ""
-    )
-    return f"{quick}Measured on: {where}."
+    quick = "A quick run: one seed, few conditions. " if measurement.is_quick else ""
+    return f"{quick}Ratio: era 1 / beside (least to greatest of the rounds). Measured on {where}."
 
 
 @_fence("title", "note", "omit")

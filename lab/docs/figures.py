@@ -71,6 +71,17 @@ def say(figure: dict[str, Any], side: str = "ours") -> str:
     return with_unit(figure[side], figure["unit"])
 
 
+def target(figure: dict[str, Any]) -> str:
+    """What the figure was meant to reach, and whether it did; empty if nothing was promised."""
+    wanted = figure.get("target")
+    if not wanted:
+        return ""
+    bounds = [("at least", wanted["at_least"]), ("at most", wanted["at_most"])]
+    said = " and ".join(f"{words} {number(bound)}" for words, bound in bounds if bound is not None)
+    subject = "ratio " if wanted["of"] == "ratio" else ""
+    return f"{subject}{said}: {'met' if figure['met'] else 'missed'}"
+
+
 def with_unit(value: float | None, unit: str) -> str:
     """`7.11 Mbit/s`; percent without a space; no unit where the unit is 1."""
     if value is None:

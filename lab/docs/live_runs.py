@@ -21,7 +21,7 @@ from lab.wire import Knobs
 
 LANES = ("customer", "orders", "inventory")
 ORDER = "o-1"
-PATIENCE_S = {"0": 1.0, "2": 8.0}  # era 0 waits for ever; era 2 gives up by itself
+PATIENCE_S = {"0": 1.0, "1": 8.0, "2": 8.0}  # era 0 waits for ever, the others give up
 QUIET_S = 0.1  # many times the wire's round trip
 WAY = Knobs(delay_s=0.005)
 
@@ -72,12 +72,12 @@ class _Reader:
             if event.t >= begins:
                 self._read_one(event, event.t - begins)
             elif event.what == "send":
-                self._label(event.head, event.size)
+                self._label(event)
 
     def _read_one(self, event: Event, at_s: float) -> None:
         key = (event.source, event.target, event.id)
         if event.process == "wire" and event.what == "send":
-            label = self._label(event.head, event.size)
+            label = self._label(event)
             kind = "again" if "again" in label else "ack" if label.startswith("ACK") else "data"
             self._under_way[key] = self._recorder.send(
                 at_s, event.source, event.target, _brief(label), kind
@@ -160,6 +160,7 @@ LIVE = dict(
         _run("era0-old-answer", "An old answer arrives again", _old_answer),
         # the seed is one whose flipped bit turns quantity 2 into 3
         _run("era0-corrupt", "One bit flips", _with_fate("there", "corrupt"), seed=445),
+        _run("era1-lost", "The question is lost", _known(_with_fate("there", "drop"))),
         _run("era2-good", "One order on a new connection", _place),
         _run("era2-lost-syn", "The first packet of all is lost", _with_fate("there", "drop")),
         _run("era2-lost", "The question is lost", _known(_with_fate("there", "drop"))),

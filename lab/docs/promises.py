@@ -35,9 +35,11 @@ def _cell(forms: Mapping[str, Any]) -> str:
     """One era; where the forms of the wire differ, each says its own."""
     told: dict[str, list[str]] = {}
     for form, found in forms.items():
-        told.setdefault(_words(found), []).append(form)
+        if found["kept"] is not None:
+            told.setdefault(_words(found), []).append(form)
     if not told:
-        return '<td class="unknown">not asked</td>'
+        why = next((found["why"] for found in forms.values()), "not asked")
+        return f'<td class="unknown">does not apply: {escape(why)}</td>'
     css = "kept" if list(told) == [_words({"kept": True})] else "broken"
     if len(told) == 1:
         return f'<td class="{css}">{next(iter(told))}</td>'

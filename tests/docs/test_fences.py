@@ -62,6 +62,11 @@ def test_from_one_definition_to_another(sources) -> None:
     assert cut("one.py:FEW..LIMIT_S", sources).text.endswith("# a reason\nLIMIT_S = 2 * 0.5\n")
 
 
+def test_only_lines_of_code_are_counted(sources) -> None:
+    assert changes.code_lines("*.py", sources) == 2 + 4 + 2 + 2
+    assert changes.code_lines("*.py !one.py", sources) == 2
+
+
 def test_constants_are_quoted_as_they_are_written(sources) -> None:
     assert constant("one.py:LIMIT_S", sources) == "2 * 0.5"
     assert constant("one.py:MANY", sources) == "300"
@@ -92,7 +97,7 @@ def test_a_diff_counts_what_came_and_went(sources) -> None:
         "```plot\nnever-measured\n```",
         "```figures\ntitle: t\nspeed = transport/goodput/none\n```",
         "```states\nera1_raw_network.gone:TRANSITIONS\ntitle: t\n```",
-        "```states\nera1_raw_network.connection:TRANSITIONS\ntitle: t\nCLOSED\n```",
+        "```states\nera1_raw_network.states:TRANSITIONS\ntitle: t\nCLOSED\n```",
     ],
 )
 def test_a_fence_that_cannot_be_filled_stops_the_build(fence) -> None:

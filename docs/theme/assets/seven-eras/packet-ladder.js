@@ -38,7 +38,7 @@ figcaption{padding:.6em .9em .5em;font-weight:600}
 fieldset{border:0;margin:0;padding:0 .9em .6em;display:flex;flex-wrap:wrap;gap:.3em 1em;align-items:center}
 legend{float:left;padding:0;margin-right:.2em;color:var(--dim)}
 label{display:inline-flex;gap:.35em;align-items:center;cursor:pointer;min-height:1.8em}
-.view{overflow:auto;max-height:min(36em,72vh);background:var(--bg);border-block:1px solid var(--line)}
+.view{overflow:auto;max-height:min(46em,80vh);background:var(--bg);border-block:1px solid var(--line)}
 .view svg{display:block}
 text{fill:var(--fg);font-size:12px;paint-order:stroke;stroke:var(--bg);stroke-width:4px;stroke-linejoin:round}
 text.lane{font-weight:700;font-size:13px}text.at{fill:var(--dim);font-size:10.5px;font-variant-numeric:tabular-nums}
@@ -176,7 +176,7 @@ class PacketLadder extends HTMLElement {
     let y = TOP, before = 0;
     for (const row of this.rows) {
       const passed_ms = (row.s - before) * 1000;
-      y += 9 + LINE * row.lines.length + clamp(7 * Math.log2(1 + passed_ms), 0, 40);
+      y += 10 + LINE * row.lines.length + clamp(7 * Math.log2(1 + passed_ms), 0, 40);
       row.y = y;
       before = row.s;
     }
@@ -218,7 +218,7 @@ class PacketLadder extends HTMLElement {
     const rightward = event.on ? event.on !== lanes.at(-1) : x[event.to] > here;
     row.lines.forEach((line, k) => {
       const up = event.on ? row.lines.length - 1 - 2 * k : row.lines.length - 1 - k;
-      const ly = event.on ? y + 4 - (LINE / 2) * up : y - 4 - LINE * up;
+      const ly = event.on ? y + 4 - (LINE / 2) * up : y - 6 - LINE * up;
       text.append(draw("text", { x: here + (rightward ? 9 : -9), y: ly, "text-anchor": rightward ? "start" : "end", class: event.on ? "note" : "" }, line));
     });
     marks.append(group);

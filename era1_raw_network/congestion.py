@@ -143,7 +143,7 @@ class RateModel:
         if self._ceiling:
             self._ceiling += ASK
         queued_before, self._queued_before = self._queued_before, queueing
-        if queueing or queued_before or self.phase is not Phase.CRUISE:
+        if queueing or queued_before or self.phase is Phase.DRAIN:
             return  # a queue's losses are noticed up to a round after it has gone
         self._acked += self._round_acked
         self._lost += self._round_lost

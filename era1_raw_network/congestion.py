@@ -30,6 +30,7 @@ MIN_RTT_LIFE_S = 10.0
 PROBE_RTT_S = 0.2
 SHORT_QUEUE = 2  # packets
 LOSS_SAMPLE = 50  # segments decided before a loss ratio is believed
+LEAST_SHARE = 8.0  # segments: below that a loss can only be found by waiting
 YIELD = 0.7  # of what was in flight when a neighbour's queue overflowed
 ASK = 3 * (1 - YIELD) / (1 + YIELD)  # segments a round
 MOST_LOSS = 0.4  # never send more than 1 / (1 - this) for one segment's worth of delivery
@@ -58,6 +59,7 @@ class RateModel:
         self._round_rtt_s = 0.0  # the shortest of this round
         self._round_acked = self._round_lost = 0
         self._queued_before = False
+        self._clean = True  # no queue stood while this sample of losses was taken
         self._ceiling = 0.0  # segments in flight that the neighbours bear; 0: no sign of any
         self._plateau_rate = 0.0
         self._plateau_rounds = 0
@@ -102,7 +104,8 @@ class RateModel:
         queueing = self._round_rtt_s > self._longer_rtt_s()
         if round_ended:
             self._round += 1
-            self._learn_loss(in_flight, queueing)
+            self._learn_ceiling(in_flight, queueing)
+            self._learn_accidents(queueing)
             self._round_rtt_s = rtt_s
             self._round_acked = self._round_lost = 0
         if rate:
@@ -129,29 +132,34 @@ class RateModel:
             self.min_rtt_s = rtt_s  # with the path nearly empty this is its length now
             self._min_rtt_seen_at = now
 
-    def _learn_loss(self, in_flight: int, queueing: bool) -> None:
-        """Two kinds of loss. Without a queue it is an accident: learn how frequent those are. More
-        than that, while a queue stood all round, is somebody's full buffer: others want the path
-        too. Then yield as CUBIC does, to 0.7 of what is in flight, and afterwards ask for so much
-        more each round that the average equals a classic TCP's (RFC 9438 section 4.3)."""
+    def _learn_ceiling(self, in_flight: int, queueing: bool) -> None:
+        """More loss than accidents explain, while a queue stood all round, is somebody's full
+        buffer: others want the path too. Yield as CUBIC does, to 0.7 of what is in flight; then ask
+        for so much more each round that the average equals a classic TCP's (RFC 9438 4.3)."""
         decided = self._round_acked + self._round_lost
         if queueing and self._round_lost > 2 * self.loss * decided:
             fits = self.rate * self.min_rtt_s  # less than that would leave the path idle
-            self._ceiling = max(LEAST_WINDOW, fits, YIELD * (in_flight + self._round_lost))
-            self._queued_before = True
-            return
-        if self._ceiling:
+            self._ceiling = max(LEAST_SHARE, fits, YIELD * (in_flight + self._round_lost))
+        elif self._ceiling:
             self._ceiling += ASK
-        queued_before, self._queued_before = self._queued_before, queueing
-        if queueing or queued_before or self.phase is Phase.DRAIN:
-            return  # a queue's losses are noticed up to a round after it has gone
+
+    def _learn_accidents(self, queueing: bool) -> None:
+        """How often packets are lost without a queue. A queue can only add to that, so what is lost
+        with one is a bound from above: otherwise a neighbour's full buffer, once taken for an
+        accident, would never be recognised again."""
         self._acked += self._round_acked
         self._lost += self._round_lost
+        # a queue's losses are noticed up to a round after it has gone
+        self._clean = self._clean and not queueing and not self._queued_before
+        self._queued_before = queueing
         decided = self._acked + self._lost
-        if decided >= LOSS_SAMPLE:
-            share = self._lost / decided
+        if decided < LOSS_SAMPLE:
+            return
+        share = self._lost / decided
+        if self._clean or share < self.loss:
             self.loss = 0.7 * self.loss + 0.3 * share if self.loss else share
-            self._acked = self._lost = 0
+        self._acked = self._lost = 0
+        self._clean = True
 
     def _learn_rate(self, rate: float) -> None:
         rates = self._rates

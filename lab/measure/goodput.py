@@ -23,8 +23,10 @@ ROUND_TRIPS_S = (0.001, 0.02, 0.1)
 RATES_BPS = (10e6, 0.0)
 SEEDS = (1, 2, 3, 4, 5)
 
-# The ramp to full speed counts, so a long round trip needs a longer look.
-WINDOW_S = {0.001: 1.2, 0.02: 2.0, 0.1: 5.0}
+# The ramp to full speed counts, and so does what waits behind a hole at the end: a look of a
+# hundred round trips, or a second at least, keeps both small.
+WINDOW_S = {0.001: 1.2, 0.02: 2.0, 0.1: 10.0}
+UNLIMITED_WINDOW_S = {0.001: 1.2, 0.02: 2.0, 0.1: 4.0}  # seconds of a gigabit say enough
 QUICK_WINDOW_S = 0.8
 SET_UP_S = 0.4  # hosts, wire, two interpreters: only for the estimate of the time left
 
@@ -70,7 +72,12 @@ def parts(quick: bool) -> list[Part]:
     """Return one part per cell of the grid."""
     if quick:
         return [_part(cell, SEEDS[:1], QUICK_WINDOW_S) for cell in cells(quick)]
-    return [_part(cell, SEEDS, WINDOW_S[cell.round_trip_s]) for cell in cells(quick)]
+    return [_part(cell, SEEDS, window_s(cell)) for cell in cells(quick)]
+
+
+def window_s(cell: Cell) -> float:
+    """Return how long each contestant is watched in this cell."""
+    return (WINDOW_S if cell.rate_bps else UNLIMITED_WINDOW_S)[cell.round_trip_s]
 
 
 def _part(cell: Cell, seeds: Sequence[int], window_s: float) -> Part:

@@ -27,6 +27,9 @@ CONDITIONS = {
     "turns": "all contestants one after another on each seed, then the next seed",
     "goodput": "bytes delivered in order from when the connection stands; the ramp counts",
     "window_s_by_round_trip": {f"{s * 1000:.0f}ms": w for s, w in goodput.WINDOW_S.items()},
+    "unlimited_window_s_by_round_trip": {
+        f"{s * 1000:.0f}ms": w for s, w in goodput.UNLIMITED_WINDOW_S.items()
+    },
     "queue": "one bandwidth-delay product, at least 50 kB; none on an unlimited link",
     "kernel": "default buffers; congestion control chosen by socket option; Nagle off",
     "aioquic": "its default (Reno), encrypted, windows of 64 MiB, datagrams of 1472 bytes",

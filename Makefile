@@ -10,12 +10,13 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input
 LOCKED := $(PIP) --require-hashes --requirement
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format docs measure doctor lock clean
+.PHONY: help demo test lint format docs captured measure doctor lock clean
 
 help:
 	@echo 'make demo      the tour: one order, era by era, over a good wire and a bad one'
 	@echo 'make test      lint, types and all tests (SEED=7: the same seed, the same faults)'
 	@echo 'make docs      the site, on http://127.0.0.1:8000'
+	@echo 'make captured  what the site shows of real runs, recorded anew'
 	@echo 'make measure   the figures, quickly; `.venv/bin/eras measure --help` has the long runs'
 	@echo 'make doctor    what this machine can do, what it cannot, how to mend it'
 	@echo 'make format    ruff rewrites the layout; make lint only looks'
@@ -42,6 +43,9 @@ test: lint
 
 docs: .venv/dev
 	@$(BIN)/python -m lab.docs serve
+
+captured: .venv/dev
+	@$(BIN)/python -m lab.docs generate
 
 measure: .venv/measure
 	@for name in $$($(BIN)/eras measure --names); do $(BIN)/eras measure $$name --quick || exit 1; done

@@ -6,6 +6,7 @@ import io
 import tokenize
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 from lab.docs import ROOT
 from lab.docs.cut import cut
@@ -71,7 +72,11 @@ def _code_lines(source: str) -> set[int]:
         if token.type not in NO_CODE:
             lines.update(range(token.start[0], token.end[0] + 1))
     for node in ast.walk(ast.parse(source)):
-        is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        if is_text and isinstance(node.value.value, str):  # type: ignore[attr-defined]
+        if _is_docstring(node):
             lines -= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
     return lines
+
+
+def _is_docstring(node: ast.AST) -> TypeGuard[ast.Expr]:
+    is_value = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    return is_value and isinstance(node.value.value, str)  # type: ignore[attr-defined]

@@ -40,7 +40,10 @@ def cut(reference: str, root: Path = ROOT) -> Cut:
         return Cut(path, "", 1, source)
     tree = ast.parse(source)
     if symbol == "__doc__":
-        return Cut(path, symbol, 1, ast.get_docstring(tree) or _gone(path, symbol, tree))
+        text = ast.get_docstring(tree)
+        if not text:
+            raise _gone(path, symbol, tree.body)
+        return Cut(path, symbol, 1, text)
     begin, _, end = symbol.partition("..")
     lines = source.splitlines()
     first = _span(lines, _find(path, begin, tree))[0]
@@ -79,15 +82,15 @@ def _find(path: str, symbol: str, tree: ast.Module) -> ast.stmt:
     for name in symbol.split("."):
         found = next((node for node in body if name in _names(node)), None)
         if found is None:
-            _gone(path, symbol, tree)
+            raise _gone(path, name, body)
         body = getattr(found, "body", [])
     assert found is not None  # noqa: S101 (split gives at least one name)
     return found
 
 
-def _gone(path: str, symbol: str, tree: ast.Module) -> str:
-    there = ", ".join(name for node in tree.body for name in _names(node))
-    raise DocsError(f"{path} defines no {symbol!r}; it defines {there}")
+def _gone(path: str, name: str, body: list[ast.stmt]) -> DocsError:
+    there = ", ".join(other for node in body for other in _names(node))
+    return DocsError(f"{path} defines no {name!r} there; it defines {there}")
 
 
 def _names(node: ast.stmt) -> list[str]:

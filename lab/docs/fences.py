@@ -66,9 +66,12 @@ def diff(asked: Asked, md: Any) -> str:
     return _highlighted(md, change.text, "diff", change.title)
 
 
-@_fence("title", "from", "to")
+@_fence("title", "from", "to", "wrap")
 def output(asked: Asked, md: Any) -> str:
-    """What a command printed when `generate` ran it; from/to: first and last line to show."""
+    """What a command printed when `generate` ran it.
+
+    from/to: first and last line to show, by words in them; wrap: yes, for lines too long to read.
+    """
     name = asked.one_name("the name of a captured output")
     path = CAPTURED / f"{name}.txt"
     if not path.is_file():
@@ -79,7 +82,8 @@ def output(asked: Asked, md: Any) -> str:
     first = _place(lines, asked.values.get("from"), 0)
     last = _place(lines[first:], asked.values.get("to"), len(lines) - first - 1) + first
     shown = "\n".join(lines[first : last + 1]) + "\n"
-    return _highlighted(md, shown, "text", asked.values.get("title", command))
+    shape = "highlight wrapped" if asked.values.get("wrap") == "yes" else "highlight"
+    return _highlighted(md, shown, "text", asked.values.get("title", command), shape)
 
 
 def _place(lines: list[str], words: str | None, default: int) -> int:
@@ -131,13 +135,14 @@ def table(asked: Asked, md: Any) -> str:
         f'<figure class="measured"><figcaption>{escape(asked.need("title"))}</figcaption>'
         f'<div class="wide"><table class="figures"><thead><tr>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
-        f'<p class="note">{escape(_conditions(measurement))}</p></figure>'
+        f'<p class="note">Ratio: era 1 / beside (least to greatest of the rounds). '
+        f"{escape(_conditions(measurement))}</p></figure>"
     )
 
 
 def _row(measurement: figures.Measurement, line: str) -> str:
     words, _, name = (part.strip() for part in line.rpartition(" = "))
-    if measurement.is_quick and name not in measurement.figures:
+    if measurement.is_left_out(name):
         return f'<tr><th>{escape(words)}</th><td colspan="4">not part of a quick run</td></tr>'
     found = measurement.figure(name)
     beside = ratio = ""
@@ -157,7 +162,7 @@ def _conditions(measurement: figures.Measurement) -> str:
         str(machine[key]) for key in ("processor", "system", "python") if key in machine
     )
     quick = "A quick run: one seed, few conditions. " if measurement.is_quick else ""
-    return f"{quick}Ratio: era 1 / beside (least to greatest of the rounds). Measured on {where}."
+    return f"{quick}Measured on {where}."
 
 
 @_fence("title", "note", "omit")
@@ -215,6 +220,6 @@ def _nothing() -> str:
     raise DocsError("nothing is named")
 
 
-def _highlighted(md: Any, text: str, language: str, title: str) -> str:
+def _highlighted(md: Any, text: str, language: str, title: str, css: str = "highlight") -> str:
     made = Highlight(md, pygments_lang_class=True, line_spans="")
-    return str(made.highlight(text, language, "highlight", title=title))
+    return str(made.highlight(text, language, css, title=title))

@@ -1,5 +1,6 @@
 """Measured figures by name, from the committed JSON, and how they are written in prose."""
 
+import importlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,6 +32,13 @@ class Measurement:
             near = [known for known in self.figures if known.split("/")[:2] == name.split("/")[:2]]
             raise DocsError(f"{self.name} has no figure {name!r}; near it: {', '.join(near)}")
         return self.figures[name]
+
+    def is_left_out(self, name: str) -> bool:
+        """Whether a quick run skipped this figure, which a whole run has."""
+        if not self.is_quick or name in self.figures:
+            return False
+        parts = importlib.import_module(f"lab.measure.{self.name}").parts(False)
+        return any(name in part.names for part in parts)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return iter(self.figures.values())

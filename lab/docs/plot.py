@@ -59,7 +59,7 @@ def collect(
         points = []
         for tick in ticks:
             wanted = pattern.format(x=tick, peer=peer)
-            if measurement.is_quick and wanted not in measurement.figures:
+            if measurement.is_left_out(wanted):
                 continue
             figure = measurement.figure(wanted)
             runs = figure.get(f"{side}_runs") or [figure[side]]
@@ -83,7 +83,7 @@ def draw(plot: Plot) -> str:
     note = f'<p class="note">{escape(plot.note)}</p>' if plot.note else ""
     return (
         f'<figure class="measured"><figcaption>{escape(plot.title)}</figcaption>'
-        f"{picture}{note}{_table(plot)}</figure>"
+        f'<div class="wide">{picture}</div>{note}{_table(plot)}</figure>'
     )
 
 

@@ -70,7 +70,8 @@ def cut_for_ever(stage: Stage) -> None:
 def lossy(percent: int) -> Plan:
     """A message of twelve segments over a wire that loses so many packets in a hundred."""
     knobs = Knobs(delay_s=WAY_S, loss=percent / 100)
-    title = f"Twelve segments over a wire that loses {percent} %"
+    lost = f"{percent}\N{NO-BREAK SPACE}%" if percent else "nothing"
+    title = f"Twelve segments over a wire that loses {lost}"
     return Plan(title, segments(12), knobs, knobs, seed=11, until_s=0.6)
 
 

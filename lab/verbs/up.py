@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     with progress(f"starting era {options.era}"):
         stage = stage_options.stage_for(options, directory=options.directory)
     with stage:
-        say(console, introduction(stage))
+        console.print(introduction(stage), soft_wrap=True, markup=False)  # to be copied: unbroken
         conductor = Conductor(stage, options.patience_s)
         for line in _lines():
             if line == "quit":
@@ -66,16 +66,21 @@ def run(options: argparse.Namespace) -> int:
 
 def introduction(stage: Stage) -> str:
     """What runs where, and how to reach it from another terminal."""
-    me = os.path.relpath(sys.executable) if sys.prefix != sys.base_prefix else sys.executable
-    ask = f"{me} -m {stage.era.package} customer --counter {stage.counter}"
+    ask = ["-m", stage.era.package, "customer", "--counter", str(stage.counter), json.dumps(ORDER)]
     return (
-        f"era {stage.era.number} on a {stage.form} wire, seed {stage.seed}: {stage.era.title}\n"
+        f"era {stage.era.number} on a {stage.form} wire, seed {stage.seed}. {stage.era.title}\n"
         f"  inventory  pid {stage.pid('inventory')} at {stage.address('inventory')}\n"
         f"  orders     pid {stage.pid('orders')} at {stage.address('orders')}\n"
         f"  stores, logs, traces in {stage.directory}\n"
-        f"order from another terminal:\n  {ask} {shlex.quote(json.dumps(ORDER))}\n"
+        f"order from another terminal:\n  {shlex.join([_this_python(), *ask])}\n"
         "or here: place o-1 sku-0001 2 (help: all commands; quit or Ctrl-C: the end)"
     )
+
+
+def _this_python() -> str:
+    """As one would type it in this folder."""
+    here = os.path.relpath(sys.executable)
+    return sys.executable if here.startswith("..") else here
 
 
 def _lines() -> Iterator[str]:

@@ -36,7 +36,8 @@ class Change:
     @property
     def title(self) -> str:
         """`before → after: so much removed, added, unchanged`."""
-        amounts = f"{self.removed} lines removed, {self.added} added, {self.kept} unchanged"
+        lines = "line" if self.removed == 1 else "lines"
+        amounts = f"{self.removed} {lines} removed, {self.added} added, {self.kept} unchanged"
         return f"{self.before} → {self.after}: {amounts}"
 
 

@@ -79,7 +79,8 @@ def run(command: Command) -> str:
     )
     if done.returncode != command.exit_code:
         raise RuntimeError(f"{command.typed}: exit code {done.returncode}\n{done.stdout}")
-    lines = [line.rstrip() for line in done.stdout.replace(str(ROOT), "...").splitlines()]
+    told = done.stdout.replace(sys.executable, "python").replace(str(ROOT), "...")
+    lines = [line.rstrip() for line in told.splitlines()]
     return "\n".join([f"$ {command.typed}", *lines]) + "\n"
 
 

@@ -115,6 +115,13 @@ SCENES = {
         until_s=0.5,
         shows_window=True,
     ),
+    "era1-mtu": Plan(
+        "Packets above 1,280 bytes vanish",
+        segments(2),
+        Knobs(delay_s=WAY_S, mtu_bytes=1280),
+        CLEAN,
+        until_s=1.9,
+    ),
     "era1-wrap": Plan(
         "The numbers pass 4,294,967,295 and start again at 0",
         segments(4),

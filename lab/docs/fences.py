@@ -1,7 +1,7 @@
-"""The fences and inline marks of the pages, for pymdownx.superfences and pymdownx.inlinehilite.
+"""The fences of the pages, for pymdownx.superfences; the marks within a line are in `marks`.
 
-Every failure must be a SuperFencesException or an InlineHiliteException: with any other the fence
-would quietly become plain text and even a strict build would pass.
+Every failure must be a SuperFencesException: with any other the fence would quietly become plain
+text, and even a strict build would pass.
 """
 
 import functools
@@ -9,14 +9,12 @@ import json
 from collections.abc import Callable
 from html import escape
 from typing import Any
-from xml.etree.ElementTree import Element
 
 from pymdownx.highlight import Highlight
-from pymdownx.inlinehilite import InlineHiliteException
 from pymdownx.superfences import SuperFencesException
 
 from lab.docs import CAPTURED, DocsError, changes, figures, plot, promises, recording, states
-from lab.docs.cut import constant, cut
+from lab.docs.cut import cut
 from lab.docs.options import Asked, read
 
 LEXERS = {"py": "python", "lua": "lua", "toml": "toml", "mjs": "javascript", "json": "json"}
@@ -180,40 +178,6 @@ def promised(asked: Asked, md: Any) -> str:
     """The table of promises, for all eras or some."""
     content = json.loads((CAPTURED / "promises.json").read_text(encoding="utf-8"))
     return promises.draw(content, asked.values.get("eras", "").split())
-
-
-def figure(source: str, language: str, css_class: str, md: Any) -> Element:
-    """Inline: `#!figure NAME SIDE`, a measured figure."""
-    name, _, side = source.partition(" ")
-    return _inline(css_class, lambda: figures.say(figures.find(name), side or "ours"))
-
-
-def value(source: str, language: str, css_class: str, md: Any) -> Element:
-    """Inline: `#!value era1_raw_network/rtt.py:ALPHA`, a constant as the source has it."""
-    return _inline(css_class, lambda: constant(source))
-
-
-def lines(source: str, language: str, css_class: str, md: Any) -> Element:
-    """Inline: `#!lines era1_raw_network/*.py`, how many lines of code there are."""
-    return _inline(css_class, lambda: _counted(source))
-
-
-def _counted(pattern: str) -> str:
-    count = changes.code_lines(pattern)
-    if not count:
-        raise DocsError(f"no code matches {pattern!r}")
-    return f"{count:,}"
-
-
-def _inline(css_class: str, say: Callable[[], str]) -> Element:
-    try:
-        element = Element("span", {"class": css_class})
-        element.text = say()
-        return element
-    except DocsError as error:
-        raise InlineHiliteException(str(error)) from error
-    except Exception as error:  # see above
-        raise InlineHiliteException(f"{css_class} failed: {error!r}") from error
 
 
 def _nothing() -> str:

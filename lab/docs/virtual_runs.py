@@ -5,30 +5,23 @@ records what they did: the same bytes on every machine, so CI runs them again an
 numbers start at 0 here for the reader's sake; the era itself starts them at random.
 """
 
-import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from random import Random
 from typing import Any
 
-from lab import find
 from lab.docs.recording import Event, Recorder
+from lab.docs.virtual_side import LANES, Side, codec
 from lab.wire import Knobs
 from lab.wire.core import Delivery, Fate
 from lab.wire.virtual import Virtual
 
-LANES = ("orders", "inventory")
 WAY_S = 0.01
 MADE_BY = "Two real connections of era 1 on a wire in virtual time; recorded by lab/docs."
-
-codec, connection_module = (
-    importlib.import_module(f"{find.find('1').package}.{name}") for name in ("codec", "connection")
-)
 
 
 @dataclass
 class Plan:
-    """What a run does. Times are seconds; `size` counts segments."""
+    """What a run does. Times are seconds, counted from where the recording begins."""
 
     title: str
     play: Callable[["Stage"], None]
@@ -42,78 +35,6 @@ class Plan:
     shows_window: bool = False
 
 
-class Side:
-    """One connection as the wire's endpoint; tells the recorder what it noticed."""
-
-    def __init__(self, stage: "Stage", place: int, window: int, first_seq: int) -> None:
-        self.name = LANES[place]
-        self.connection: Any = connection_module.Connection(
-            identity=1, random=Random(place), window=window, first_seq=first_seq
-        )
-        self.takes = True  # the application fetches what arrives
-        self.reply: Callable[[bytes], bytes | None] = lambda message: None
-        self._stage = stage
-        self._sent_at = 0.0
-
-    def receive(self, frame: bytes, now: float) -> None:
-        """See Endpoint."""
-        connection = self.connection
-        before = dict(connection.counts), dict(connection.sender.counts)
-        segment = codec.decode(frame)
-        if connection.state is connection_module.State.CLOSED and segment.kind == codec.SYN:
-            connection.accept(now, segment.seq)
-        connection.receive(frame, now)
-        self._tell(before, now)
-        self.fetch(now)
-
-    def fetch(self, now: float) -> None:
-        """The application takes what has arrived, if it is in the mood, and perhaps replies."""
-        if not self.takes:
-            return
-        for message in self.connection.take():
-            self._stage.note(now, self.name, f"the service gets {describe(message)}")
-            answer = self.reply(message)
-            if answer:
-                self.connection.send(answer)
-
-    def outgoing(self, now: float) -> Sequence[bytes]:
-        """See Endpoint."""
-        frames = list(self.connection.outgoing(now))
-        self._sent_at = now if frames else self._sent_at
-        return frames
-
-    def next_wakeup(self) -> float | None:
-        """See Endpoint."""
-        wakeup: float | None = self.connection.next_wakeup()
-        return wakeup
-
-    def wake(self, now: float) -> None:
-        """See Endpoint."""
-        before = dict(self.connection.counts), dict(self.connection.sender.counts)
-        error = self.connection.error
-        self.connection.wake(now)
-        self._tell(before, now)
-        if self.connection.error != error:
-            self._stage.note(now, self.name, f"gives up: {self.connection.error}")
-
-    def _tell(self, before: tuple[dict[str, int], dict[str, int]], now: float) -> None:
-        connection, sender = self.connection, self.connection.sender
-        new = {name: count - before[0][name] for name, count in connection.counts.items()}
-        new |= {name: count - before[1][name] for name, count in sender.counts.items()}
-        if new["malformed"]:
-            self._stage.note(now, self.name, "the checksum is wrong: thrown away")
-        if new["duplicates"]:
-            self._stage.note(now, self.name, "had that already: acknowledged, not delivered")
-        if new["lost"]:
-            self._stage.note(now, self.name, f"{new['lost']} overtaken: believed lost")
-        if new["spurious"]:
-            self._stage.note(now, self.name, "it was only late: more patience from now on")
-        if new["timeouts"]:
-            wanted = "is there room?" if sender.blocked else "probe"
-            waited_ms = (now - self._sent_at) * 1000
-            self._stage.note(now, self.name, f"nothing heard for {waited_ms:.0f} ms: {wanted}")
-
-
 class Stage:
     """Two sides, a wire, a recorder."""
 
@@ -122,7 +43,7 @@ class Stage:
         self.recorder = Recorder(plan.title, LANES, MADE_BY)
         self.is_recording = not plan.opened
         self.orders, self.inventory = (
-            Side(self, place, plan.window, plan.first_seq) for place in (0, 1)
+            Side(self.note, place, plan.window, plan.first_seq) for place in (0, 1)
         )
         start = Knobs(delay_s=plan.knobs.delay_s) if plan.opened else plan.knobs
         self.virtual = Virtual(plan.seed, start, self.orders, self.inventory)
@@ -228,10 +149,3 @@ def spans(numbers: Sequence[int]) -> str:
         said.append(str(number) if first == number else f"{first} to {number}")
         begin = place + 1
     return ", ".join(said)
-
-
-def describe(message: bytes) -> str:
-    """A message as the reader should see it: its words if it is short."""
-    if len(message) > 60:
-        return f"a message of {len(message):,} bytes"
-    return message.decode()

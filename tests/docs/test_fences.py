@@ -10,7 +10,7 @@ from markdown import Markdown
 from pymdownx.inlinehilite import InlineHiliteException
 from pymdownx.superfences import SuperFencesException
 
-from lab.docs import DocsError, changes, fences, figures, plot, promises, recording, states
+from lab.docs import DocsError, changes, fences, figures, marks, plot, promises, recording, states
 from lab.docs.cut import constant, cut
 from lab.docs.options import read
 
@@ -28,14 +28,14 @@ FENCES = {
 def show(text: str) -> str:
     """The text as a page, with our fences and marks."""
     custom = [{"name": name, "class": name, "format": show} for name, show in FENCES.items()]
-    marks = [
-        {"name": name, "class": name, "format": getattr(fences, name)}
+    inline = [
+        {"name": name, "class": name, "format": getattr(marks, name)}
         for name in ("figure", "value", "lines")
     ]
     extensions = ["pymdownx.superfences", "pymdownx.inlinehilite"]
     configs = {
         "pymdownx.superfences": {"custom_fences": custom},
-        "pymdownx.inlinehilite": {"custom_inline": marks},
+        "pymdownx.inlinehilite": {"custom_inline": inline},
     }
     return Markdown(extensions=extensions, extension_configs=configs).convert(text)
 

@@ -1,5 +1,6 @@
 """Many customers at once at a real shop, while somebody kills its processes."""
 
+import functools
 import random
 import threading
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from lab.contract import Customer, NoOutcome, ShopClosed
 from lab.history import Recorder
 
 PATIENCE_S = 20.0
-REOPENED_WITHIN_S = 15.0
+REPAIRED_WITHIN_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Crowd:
         self._asked = threading.Condition()
         self._calls = 0
         self._left = 0
+        self._striking = False
 
     def run(self, customers: int, each: int, strikes: list[Strike]) -> None:
         """Returns when everybody has asked `each` times and every strike has happened."""
@@ -86,33 +88,34 @@ class Crowd:
         try:
             outcome = customer.ask(operation, timeout_s=PATIENCE_S)
         except ShopClosed as closed:
-            self.recorder.complete(call, {"outcome": "unavailable", "certain": True}, str(closed))
-            self._wait_until_open(customer)
-            return
+            outcome = {"outcome": "unavailable", "certain": True}
+            self.recorder.complete(call, outcome, str(closed))
         except NoOutcome as unknown:
             self.recorder.complete(call, None, f"{type(unknown).__name__}: {unknown}")
             return
-        self.recorder.complete(call, outcome)
+        else:
+            self.recorder.complete(call, outcome)
         if outcome["outcome"] == "placed" and operation["op"] == "place":
             self.placed.append(operation["order_id"])
+        if outcome["outcome"] == "unavailable":
+            self._wait_until_repaired()
 
-    def _wait_until_open(self, customer: Customer) -> None:
-        """Knock until somebody opens: an operation that changes nothing."""
-        reopened = threading.Event()
-        for _ in range(int(REOPENED_WITHIN_S / 0.02)):
-            try:
-                customer.show("knock", timeout_s=PATIENCE_S)
-                return
-            except ShopClosed:
-                reopened.wait(0.02)
-            except NoOutcome:
-                return
-        raise TimeoutError(f"nobody reopened the counter within {REOPENED_WITHIN_S:g} s")
+    def _wait_until_repaired(self) -> None:
+        """Nobody spends all wishes on a shop that is closed just now."""
+        with self._asked:
+            self._asked.wait_for(lambda: not self._striking, REPAIRED_WITHIN_S)
 
     def _strike(self, strikes: list[Strike]) -> None:
         for strike in strikes:
             with self._asked:
-                self._asked.wait_for(
-                    lambda s=strike: self._calls >= s.after_calls or not self._left
-                )
-            strike.act()
+                self._asked.wait_for(functools.partial(self._is_time_for, strike))
+                self._striking = True
+            try:
+                strike.act()
+            finally:
+                with self._asked:
+                    self._striking = False
+                    self._asked.notify_all()
+
+    def _is_time_for(self, strike: Strike) -> bool:
+        return self._calls >= strike.after_calls or self._left == 0

@@ -43,6 +43,15 @@ def test_what_a_crowd_is_told_is_true(target: Target, run: int, seed, tmp_path):
     assert set(check_shelves(history, stores).values()) == {Verdict.YES}, tmp_path
 
 
+def test_on_a_wire_that_doubles_packets_era_0_is_caught(seed, tmp_path):
+    with Stage("0", "portable", seed=seed, directory=tmp_path) as stage:
+        stage.wire.set("there", duplicate=0.3)
+        crowd = Crowd(stage.customer, nearly_sold_out(), seed)
+        crowd.run(customers=8, each=8, strikes=[])
+        broken = {violation.law for violation in check(crowd.recorder.operations(), settled(stage))}
+    assert "at most one effect" in broken
+
+
 def nearly_sold_out() -> list[str]:
     """Few goods with few pieces: what ten customers want does not last."""
     shelves = sorted(shop.catalogue(), key=lambda p: (p["stock"], p["sku"]))

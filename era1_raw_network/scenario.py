@@ -14,6 +14,7 @@ from era1_raw_network.states import State
 from lab.wire import Knobs
 from lab.wire.virtual import Virtual
 
+LAST_CARD_S = 3.0  # whatever is planned has been done by then
 PEER = ("the other end of the wire", 0)
 
 
@@ -129,7 +130,7 @@ def deal(seed: int) -> Scenario:
         window=random.choice((1, 2, 5, 40, 8192)),
         cut=cut,
         forgets_at_s=forgets_at_s,
-        excused=rough or bool(cut and cut[1] - cut[0] > 1) or forgets_at_s is not None,
+        excused=rough or bool(cut and cut[1] - cut[0] > 0.3) or forgets_at_s is not None,
     )
 
 
@@ -156,7 +157,7 @@ def _side(random: Random, caller: bool) -> Side:
         messages=tuple(random.randbytes(size) for size in sizes),
         says_at_s=tuple(sorted(random.uniform(0.0, 1.0) if late else 0.0 for _ in sizes)),
         listens_every_s=random.choice((0.0, 0.0, 0.3)),
-        closes_at_s=random.uniform(1.0, 2.0) if caller or random.random() < 0.5 else None,
+        closes_at_s=random.uniform(2.0, 3.0) if caller or random.random() < 0.5 else None,
     )
 
 
@@ -193,7 +194,7 @@ def _plan(virtual: Virtual, station: Station) -> None:
 
 def _listen_for_ever(virtual: Virtual, station: Station) -> None:
     station.listen(virtual.now)
-    if virtual.now < 3 or not station.over:
+    if virtual.now < LAST_CARD_S or not station.over:
         again = virtual.now + station.side.listens_every_s
         virtual.at(again, lambda: _listen_for_ever(virtual, station))
 

@@ -126,10 +126,16 @@ def _operation(call: dict[str, Any], done: dict[str, Any] | None) -> Operation:
 
 
 def read_stores(stock: Path, book: Path) -> Stores:
-    """What lies in the SQLite files of both services. Read-only: nothing is locked or created."""
-    reservations = _rows(stock, "SELECT order_id, sku, quantity FROM reservations")
-    shelves = _rows(stock, "SELECT sku, initial, available FROM stock")
-    orders = _rows(book, "SELECT order_id, sku, quantity, status FROM orders")
+    """What lies in the SQLite files of both services. Read-only: nothing is locked or created.
+
+    Each file is read at one instant, but not both at the same: let the dust settle first.
+    """
+    reservations, shelves = _rows(
+        stock,
+        "SELECT order_id, sku, quantity FROM reservations",
+        "SELECT sku, initial, available FROM stock",
+    )
+    (orders,) = _rows(book, "SELECT order_id, sku, quantity, status FROM orders")
     return Stores(
         stock={sku: (initial, available) for sku, initial, available in shelves},
         reservations=reservations,
@@ -137,6 +143,8 @@ def read_stores(stock: Path, book: Path) -> Stores:
     )
 
 
-def _rows(file: Path, question: str) -> list[Any]:
-    with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as store:
-        return store.execute(question).fetchall()
+def _rows(file: Path, *questions: str) -> list[list[Any]]:
+    reading = f"{file.absolute().as_uri()}?mode=ro"
+    with closing(sqlite3.connect(reading, uri=True, isolation_level=None)) as store:
+        store.execute("BEGIN")  # in one transaction all answers are of the same instant
+        return [store.execute(question).fetchall() for question in questions]

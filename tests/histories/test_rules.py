@@ -1,10 +1,12 @@
 """The shop itself, without a network: threads as customers, the real rules and stores."""
 
+import threading
+
 import pytest
 
 from era0_naive import shop
 from lab.contract import Customer
-from lab.history import Stores
+from lab.history import Stores, read_stores
 from lab.laws import check
 from lab.linear import Verdict, check_shelves
 from tests.contract.oracle import Oracle
@@ -48,3 +50,23 @@ def test_a_wire_that_doubles_requests_breaks_the_rules_and_the_checker_sees_it(
     crowd.run(customers=8, each=10, strikes=[])
     laws = {v.law for v in check(crowd.recorder.operations(), stores_of(oracle))}
     assert "at most one effect" in laws
+
+
+def test_the_stock_is_read_at_one_instant_while_goods_come_and_go(tmp_path):
+    oracle = Oracle(tmp_path)
+    stock, book = tmp_path / "oracle-stock.db", tmp_path / "oracle-book.db"
+    stop = threading.Event()
+
+    def come_and_go() -> None:
+        while not stop.is_set():
+            oracle.stock.reserve("o", "sku-0001", 1)
+            oracle.stock.release("o")
+
+    busy = threading.Thread(target=come_and_go)
+    busy.start()
+    try:
+        for _ in range(100):
+            assert [v for v in check([], read_stores(stock, book)) if "initial" in v.law] == []
+    finally:
+        stop.set()
+        busy.join()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.promises.table import PROMISES
+from tests.promises.table import PROMISES, Promise
 
 MATRIX = Path(__file__).resolve().parents[2] / "docs" / "captured" / "promises.json"
 _seen: dict[str, dict[str, dict[str, dict]]] = {}
@@ -45,6 +45,11 @@ def _cell(report: pytest.TestReport) -> dict:
     return {"kept": None, "why": "the test failed: the table and the era disagree"}
 
 
+def _in_order(promise: Promise) -> list[tuple[str, dict[str, dict]]]:
+    """Tests end in any order; the file must not show it."""
+    return sorted(_seen.get(promise.name, {}).items())
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     is_worker = hasattr(session.config, "workerinput")
     if is_worker or not session.config.getoption("--write-promises") or not _seen:
@@ -54,7 +59,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
             "promise": promise.name,
             "claim": promise.claim,
             "fallacy": promise.fallacy,
-            "eras": _seen.get(promise.name, {}),
+            "eras": {era: dict(sorted(forms.items())) for era, forms in _in_order(promise)},
         }
         for promise in PROMISES
     ]

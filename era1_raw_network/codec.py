@@ -44,6 +44,7 @@ _CHECKED_BYTES = _BEFORE_CHECKSUM.size
 
 ACK_DELAY_UNIT_S = 16e-6  # 16 bits of it reach one second
 MAX_WINDOW = 0xFFFF
+MAX_PAYLOAD = 9000 - 20 - HEADER.size  # of a jumbo frame; windows count segments, memory bytes
 _MASK, _HALF = 0xFFFFFFFF, 0x80000000
 
 
@@ -102,7 +103,7 @@ def decode(frame: bytes, offset: int = 0) -> Segment | None:
         HEADER.unpack_from(frame, offset)
     )
     payload = frame[offset + HEADER.size :]
-    if first >> 4 != VERSION or length != len(payload):
+    if first >> 4 != VERSION or length != len(payload) or length > MAX_PAYLOAD:
         return None
     if crc32(payload, crc32(frame[offset : offset + _CHECKED_BYTES])) != checksum:
         return None

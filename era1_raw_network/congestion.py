@@ -11,16 +11,16 @@ shows in the round trip before it overflows. So it can tell an accident from con
           rate stopped growing, or a queue    no more in flight than fits
     STARTUP ------------------------> DRAIN ------------------------> CRUISE
        ^                                                               |   ^
-       |  two timeouts in a row                       no short RTT     v   | 200 ms
-       +--------------------------- any state          for 10 s      PROBE_RTT
+       |  two timeouts in a row                    no short RTT for v   | 200 ms
+       +--------------------------- any state      10 s, or 3 rounds  PROBE_RTT
+       +-------------------------------------------- tenfold longer ------+
+                             the path has become longer
 """
 
 from collections import deque
 from enum import Enum
 
-START_WINDOW = (
-    32.0  # segments: a catalogue page's worth; RFC 6928 allows 10, paced starts do better
-)
+START_WINDOW = 32.0  # segments; RFC 6928 allows 10, and the model soon knows better than either
 LEAST_WINDOW = 4.0
 STARTUP_GAIN = 2.885  # 2 / ln 2, the smallest gain that doubles the rate each round (BBR)
 DRAIN_GAIN = 1 / STARTUP_GAIN
@@ -28,6 +28,7 @@ CRUISE_GAINS = (1.25, 0.75, 1, 1, 1, 1, 1, 1)  # ask for more, give the queue ba
 RATE_ROUNDS = 10  # the best rate of this many rounds is the path's
 MIN_RTT_LIFE_S = 10.0
 PROBE_RTT_S = 0.2
+STRETCH = 10  # times the shortest round trip
 SHORT_QUEUE = 2  # packets
 LOSS_SAMPLE = 50  # segments decided before a loss ratio is believed
 LEAST_SHARE = 8.0  # segments: below that a loss can only be found by waiting
@@ -64,6 +65,8 @@ class RateModel:
         self._plateau_rate = 0.0
         self._plateau_rounds = 0
         self._cycle = 0
+        self._stretched_rounds = 0
+        self._before_probe_s = 0.0  # the minimum before it was asked for again
         self._since = 0.0  # when this phase, or this step of the cruise, began
         self._acked = self._lost = 0
 
@@ -106,6 +109,7 @@ class RateModel:
             self._round += 1
             self._learn_ceiling(in_flight, queueing)
             self._learn_accidents(queueing)
+            self._learn_stretch()
             self._round_rtt_s = rtt_s
             self._round_acked = self._round_lost = 0
         if rate:
@@ -161,6 +165,12 @@ class RateModel:
         self._acked = self._lost = 0
         self._clean = True
 
+    def _learn_stretch(self) -> None:
+        """Round trips many times the shortest are no queue that we could have made: the path has
+        become longer, and to believe the old minimum for its ten seconds would starve us."""
+        stretched = self._round_rtt_s > STRETCH * self.min_rtt_s + 0.020
+        self._stretched_rounds = self._stretched_rounds + 1 if stretched else 0
+
     def _learn_rate(self, rate: float) -> None:
         rates = self._rates
         while rates and rates[-1][1] <= rate:
@@ -173,15 +183,16 @@ class RateModel:
     def _move(
         self, now: float, fits: float, in_flight: int, round_ended: bool, queueing: bool
     ) -> None:
-        if self.phase is Phase.STARTUP:
+        if self.phase is Phase.PROBE_RTT:
+            if now - self._since > PROBE_RTT_S + self.min_rtt_s:
+                self._end_probe(now)
+        elif self._stretched_rounds >= 3:
+            self._enter(Phase.PROBE_RTT, now)
+        elif self.phase is Phase.STARTUP:
             if round_ended and (queueing or self._rate_stopped_growing()):
                 self._enter(Phase.DRAIN, now)
         elif self.phase is Phase.DRAIN:
-            if in_flight <= fits:
-                self._enter(Phase.CRUISE, now)
-        elif self.phase is Phase.PROBE_RTT:
-            if now - self._since > PROBE_RTT_S + self.min_rtt_s:
-                self._min_rtt_seen_at = now
+            if in_flight <= max(fits, LEAST_WINDOW):
                 self._enter(Phase.CRUISE, now)
         elif now - self._min_rtt_seen_at > MIN_RTT_LIFE_S:
             self._enter(Phase.PROBE_RTT, now)
@@ -189,10 +200,19 @@ class RateModel:
             self._cycle = (self._cycle + 1) % len(CRUISE_GAINS)
             self._since = now
 
+    def _end_probe(self, now: float) -> None:
+        self._min_rtt_seen_at = now
+        longer = self.min_rtt_s > 2 * self._before_probe_s
+        if longer:  # another path: what was known of its rate is worth nothing
+            self._plateau_rate, self._plateau_rounds = self.rate, 0
+        self._enter(Phase.STARTUP if longer else Phase.CRUISE, now)
+
     def _enter(self, phase: Phase, now: float) -> None:
         self.phase = phase
         self._since = now
         self._cycle = 0
+        self._stretched_rounds = 0
+        self._before_probe_s = self.min_rtt_s
 
     def _rate_stopped_growing(self) -> bool:
         if self.rate > self._plateau_rate * 1.25:

@@ -83,8 +83,10 @@ class Endpoint:
             return self._on_syn(key, segment, now)
         if segment.kind in (ACK, DATA) and self._cookie_returned(key, segment, now):
             return self._admit(key, segment.seq - 1, segment.ack - 1, now)
-        if segment.kind == RST or now < self._cookies_until:
-            self.counts["ignored"] += 1  # in a flood a RST could hit one whose first packet is late
+        # On raw IP every process of a host hears every packet: who only calls does not judge those
+        # of others. And in a flood a RST could hit a guest whose first packet is late.
+        if segment.kind == RST or not self._accepts or now < self._cookies_until:
+            self.counts["ignored"] += 1
             return None
         self._reply(key, RST, segment.ack, segment.seq)
         self.counts["resets"] += 1

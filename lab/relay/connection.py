@@ -142,5 +142,6 @@ class Connection:
 def reset(writer: asyncio.StreamWriter) -> None:
     """Close with a RST instead of a FIN: lingering for no time does that (socket(7))."""
     connection = writer.get_extra_info("socket")
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    if connection.fileno() >= 0:  # else it has been closed meanwhile
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()

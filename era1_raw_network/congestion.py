@@ -28,6 +28,9 @@ CRUISE_GAINS = (1.25, 0.75, 1, 1, 1, 1, 1, 1)  # ask for more, give the queue ba
 RATE_ROUNDS = 10  # the best rate of this many rounds is the path's
 MIN_RTT_LIFE_S = 10.0
 PROBE_RTT_S = 0.2
+# Spaced acknowledgements, coarse timers, packets taken in by the turn: what waits in them is under
+# way as well (BBR's extra_acked). Without this a gigabit at 1 ms loses a sixth of its rate.
+HELD_BACK_S = 0.004
 STRETCH = 10  # times the shortest round trip
 SHORT_QUEUE = 2  # packets
 LOSS_SAMPLE = 50  # segments decided before a loss ratio is believed
@@ -237,7 +240,8 @@ class RateModel:
         else:
             gain, window = CRUISE_GAINS[self._cycle], 2 * fits
         self.pace = gain * self.rate * extra
-        self.cwnd = max(LEAST_WINDOW, window * extra + LEAST_WINDOW)
+        held_back = HELD_BACK_S * self.rate
+        self.cwnd = max(LEAST_WINDOW, window * extra + LEAST_WINDOW + held_back)
         if self._ceiling >= self.cwnd:
             self._ceiling = 0.0
         elif self._ceiling:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from era1_raw_network.endpoint import Peer
 
 PROTOCOL = 253  # RFC 3692: for experiments; `packet.py` argues for it
+LARGEST_FRAME_BYTES = 9216  # a jumbo frame; what is longer arrives cut and so is dropped
 SOCKET_BUFFER_BYTES = 8 << 20  # asked for; the kernel gives what its limits allow
 IP_MTU_DISCOVER, IP_PMTUDISC_PROBE = 10, 3  # linux/in.h: we find the path's limit ourselves
 
@@ -69,7 +70,10 @@ class Carrier:
         """A frame, where in it our packet begins, and who sent it; None when there is none now."""
         while True:
             try:
-                frame, peer = self._socket.recvfrom(65535)
+                if self._connected:
+                    frame, peer = self._socket.recv(LARGEST_FRAME_BYTES), self.peer
+                else:
+                    frame, peer = self._socket.recvfrom(LARGEST_FRAME_BYTES)
             except BlockingIOError:
                 return None
             except OSError:

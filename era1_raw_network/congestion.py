@@ -30,7 +30,7 @@ MIN_RTT_LIFE_S = 10.0
 PROBE_RTT_S = 0.2
 # Spaced acknowledgements, coarse timers, packets taken in by the turn: what waits in them is under
 # way as well (BBR's extra_acked). Without this a gigabit at 1 ms loses a sixth of its rate.
-HELD_BACK_S = 0.004
+HELD_BACK_S = 0.006
 STRETCH = 10  # times the shortest round trip
 SHORT_QUEUE = 2  # packets
 LOSS_SAMPLE = 50  # segments decided before a loss ratio is believed

@@ -37,7 +37,7 @@ from era1_raw_network.states import OPEN, TRANSITIONS, Event, State
 
 IP_HEADER_BYTES = 20
 WINDOW = 8192  # segments the receiver has room for: at 100 ms enough for a gigabit
-BURST = 64  # packets given out at once
+BURST = 128  # packets given out at once
 CONNECT_S = 3.0  # no answer to a SYN for so long: unreachable
 MOST_HELLO_S = 0.5  # between two of them: one packet burdens nobody, and a wire may lose a third
 GIVE_UP_S = 6.0  # nothing heard for so long while something is awaited: the peer is dead (R2)
@@ -231,26 +231,28 @@ class Connection:
 
     def _on_ack(self, segment: Segment, now: float) -> bool:
         """Use the acknowledgement that every packet carries; False: do not use the packet."""
-        sender = self.sender
-        ack = nearest(segment.ack, sender.una)
+        sender, flight = self.sender, self.sender.flight
+        if segment.kind != ACK and self._says_nothing_new(segment):
+            self._heard_at = now
+            self._pings = 0
+            sender.peer_window = segment.window
+            return True
+        ack = nearest(segment.ack, flight.una)
         if self.state is State.SYN_RECEIVED:
-            if ack <= self._first or ack > sender.next:
+            if ack <= self._first or ack > flight.next:
                 return False  # not an answer to our numbers: an old packet, or a stranger's
             self._established(segment, now, Event.ACKED)
-        if ack > sender.next or ack < sender.una - MAX_WINDOW:  # RFC 5961 section 5
+        if ack > flight.next or ack < flight.una - MAX_WINDOW:  # RFC 5961 section 5
             self._challenge(now)
             return False
         self._heard_at = now
         self._pings = 0
-        if ack == sender.una and segment.kind != ACK and not sender.in_flight:
-            sender.peer_window = segment.window
-            return True
         sacked = int.from_bytes(segment.payload, "little") if segment.kind == ACK else 0
         if not sender.on_ack(
             now,
             ack,
             sacked,
-            nearest(segment.echo, sender.packet),
+            nearest(segment.echo, flight.packet) if segment.echo else 0,
             segment.ack_delay * ACK_DELAY_UNIT_S,
             segment.window,
         ):
@@ -259,6 +261,13 @@ class Connection:
         if self._finished and sender.idle:
             self._on(Event.FIN_ACKED, now)
         return True
+
+    def _says_nothing_new(self, segment: Segment) -> bool:
+        """Is nothing of ours under way, as while the peer alone speaks?"""
+        flight = self.sender.flight
+        if flight.in_flight or self.state is State.SYN_RECEIVED:
+            return False
+        return segment.ack == flight.una & 0xFFFFFFFF
 
     def _on_data(self, receiver: Receiver, segment: Segment, now: float) -> None:
         seq = nearest(segment.seq, receiver.next)

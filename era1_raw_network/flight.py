@@ -8,6 +8,7 @@ must be lost because later ones have overtaken them (`detect_losses`).
 
 from collections import deque
 from collections.abc import Iterator
+from math import inf
 from typing import NamedTuple
 
 from era1_raw_network.codec import HEADER
@@ -15,7 +16,7 @@ from era1_raw_network.rtt import Estimator
 
 FIRST_REORDERING = 3  # packets overtaken before one is believed lost (RFC 5681's three duplicates)
 MOST_REORDERING = 300
-REMEMBERED_PACKETS = 1 << 14  # transmissions kept, to recognise one that was late and not lost
+REMEMBERED_PACKETS = 1 << 14  # at least, to recognise one that was late and not lost
 SAFE_PAYLOAD = 1200 - 20 - HEADER.size  # fits any path worth the name (RFC 8899: BASE_PLPMTU)
 
 
@@ -31,14 +32,11 @@ class Piece:
         self.in_flight = False  # sent, and neither acknowledged nor believed lost
 
 
-class Transmission(NamedTuple):
-    """What must be remembered of a packet to learn from its acknowledgement."""
-
-    seq: int
-    sent_at: float
-    delivered: int  # pieces known delivered when this left: the path's rate is counted from here
-    delivered_at: float
-    starved: bool  # nothing more was waiting: the rate shown is ours, not the path's
+# What must be remembered of a packet to learn from its acknowledgement: the piece it carried and
+# when it left; how many pieces were known delivered then, and since when (the path's rate
+# is counted from here); and whether nothing more was waiting (then that rate is ours, not the
+# path's). A plain tuple: one is made for every packet.
+Transmission = tuple[int, float, int, float, bool]
 
 
 class Lesson(NamedTuple):
@@ -72,6 +70,7 @@ class Flight:
         self._reordering = FIRST_REORDERING
         self._delivered = 0
         self._delivered_at = 0.0
+        self._least_rtt_s = inf  # measured, nothing subtracted
 
     def __repr__(self) -> str:
         return f"<Flight una={self.una} next={self.next} in_flight={self.in_flight}>"
@@ -122,14 +121,18 @@ class Flight:
             piece.packet = packet
         if self.in_flight == 1:  # the clock of delivery starts when the path was empty
             self._delivered_at = max(self._delivered_at, now - srtt_s)
-        self._remembered[packet] = Transmission(
-            seq, now, self._delivered, self._delivered_at or now, starved
-        )
-        forgotten = packet - REMEMBERED_PACKETS
-        self._remembered.pop(forgotten, None)
-        self._believed_lost.discard(forgotten)
+        delivered_at = self._delivered_at or now
+        self._remembered[packet] = (seq, now, self._delivered, delivered_at, starved)
+        if packet % REMEMBERED_PACKETS == 0:
+            self._forget(packet - REMEMBERED_PACKETS)
         self._undecided.append(packet)
         return packet
+
+    def _forget(self, before: int) -> None:
+        """Let go of packets so old that nobody will hear of them again."""
+        kept = min(before, self._undecided[0] if self._undecided else before)
+        self._remembered = {n: sent for n, sent in self._remembered.items() if n >= kept}
+        self._believed_lost = {n for n in self._believed_lost if n >= kept}
 
     # --- acknowledgements
 
@@ -177,6 +180,7 @@ class Flight:
         sent = self._remembered.get(echo)
         if sent is None:
             return NOTHING
+        _, sent_at, delivered, delivered_at, starved = sent
         if echo in self._believed_lost:  # it was only late: be more patient from now on
             self._believed_lost.discard(echo)
             self.spurious += 1
@@ -184,11 +188,14 @@ class Flight:
         if echo <= self.highest_echo:
             return NOTHING
         self.highest_echo = echo
-        rtt_s = max(now - sent.sent_at - ack_delay_s, 1e-6)
-        elapsed = now - sent.delivered_at
+        rtt_s = max(now - sent_at, 1e-6)
+        self._least_rtt_s = min(self._least_rtt_s, rtt_s)
+        if rtt_s - ack_delay_s >= self._least_rtt_s:  # RFC 9002 section 5.3: what a peer says of
+            rtt_s -= ack_delay_s  # its delay must not make the path shorter than it ever was
+        elapsed = now - delivered_at
         if not acked or elapsed <= 0:
-            return Lesson(rtt_s, 0.0, sent.starved)
-        return Lesson(rtt_s, (self._delivered - sent.delivered) / elapsed, sent.starved)
+            return Lesson(rtt_s, 0.0, starved)
+        return Lesson(rtt_s, (self._delivered - delivered) / elapsed, starved)
 
     def detect_losses(self, now: float, rtt: Estimator) -> int:
         """Believe lost what was overtaken by enough packets, or by any and for long enough.
@@ -200,13 +207,13 @@ class Flight:
         self.loss_at = None
         while undecided and undecided[0] <= highest:
             packet = undecided[0]
-            sent = self._remembered.get(packet)
-            piece = pieces.get(sent.seq) if sent else None
-            if sent and piece and piece.packet == packet and piece.in_flight:
-                if packet > highest - self._reordering and now < sent.sent_at + allowed_s:
-                    self.loss_at = sent.sent_at + allowed_s
+            seq, sent_at = self._remembered[packet][:2]
+            piece = pieces.get(seq)
+            if piece and piece.packet == packet and piece.in_flight:
+                if packet > highest - self._reordering and now < sent_at + allowed_s:
+                    self.loss_at = sent_at + allowed_s
                     break
-                self._believe_lost(packet, sent.seq, piece)
+                self._believe_lost(packet, seq, piece)
                 lost += 1
             undecided.popleft()
         return lost

@@ -22,7 +22,7 @@ from era1_raw_network.endpoint import Endpoint
 from era1_raw_network.states import State
 
 ANSWER_S = 3.0  # the longest silence while an answer is awaited
-TURN = 64  # packets taken in before any are sent: acknowledgements then cover several
+TURN = 128  # packets taken in before any are sent: acknowledgements then cover several
 
 
 class Unreachable(Exception):
@@ -141,6 +141,7 @@ def send_due(carrier: Carrier, endpoint: Endpoint) -> float | None:
 
 def receive_waiting(carrier: Carrier, endpoint: Endpoint) -> None:
     """Take in the packets that have arrived; damaged ones are dropped and counted."""
+    now = time.monotonic()
     for _ in range(TURN):
         arrived = carrier.receive()
         if arrived is None:
@@ -150,7 +151,7 @@ def receive_waiting(carrier: Carrier, endpoint: Endpoint) -> None:
         if segment is None:
             endpoint.counts["malformed"] += 1
             continue
-        endpoint.on_segment(peer, segment, time.monotonic())
+        endpoint.on_segment(peer, segment, now)
 
 
 def _object(message: bytes) -> dict[str, Any]:

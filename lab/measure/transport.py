@@ -31,6 +31,7 @@ CONDITIONS = {
         f"{s * 1000:.0f}ms": w for s, w in goodput.UNLIMITED_WINDOW_S.items()
     },
     "queue": "one bandwidth-delay product, at least 50 kB; none on an unlimited link",
+    "interpreter": "garbage collection off in all contestants' processes",
     "kernel": "default buffers; congestion control chosen by socket option; Nagle off",
     "aioquic": "its default (Reno), encrypted, windows of 64 MiB, datagrams of 1472 bytes",
 }

@@ -85,8 +85,17 @@ def test_before_anything_has_arrived_the_echo_acknowledges_nothing():
 def test_the_time_the_peer_held_an_acknowledgement_back_is_not_the_path_s():
     peer = Scripted().established(0.0)
     sender = peer.connection.sender
-    sender.rtt.srtt_s = 0.0
+    for sent_at, rtt_s, held_s in ((1.0, 0.025, 0.0), (2.0, 0.050, 0.020)):
+        peer.connection.send(b"x")
+        peer.says(sent_at)
+        sender.on_ack(sent_at + rtt_s, sender.next, 0, sender.packet - 1, held_s, window=100)
+    assert sender.rtt.latest_s == pytest.approx(0.030)
+
+
+def test_a_peer_cannot_make_the_path_shorter_than_it_ever_was():
+    peer = Scripted().established(0.0)
+    sender = peer.connection.sender
     peer.connection.send(b"x")
     peer.says(1.0)
-    sender.on_ack(1.050, 1002, 0, echo=1, ack_delay_s=0.020, window=100)
-    assert sender.rtt.latest_s == pytest.approx(0.030)
+    sender.on_ack(1.050, 1002, 0, echo=1, ack_delay_s=0.049, window=100)
+    assert sender.rtt.latest_s == pytest.approx(0.050)

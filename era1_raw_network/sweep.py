@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 
 from era1_raw_network.scenario import Scenario, Station, deal, stage
 from lab.wire.virtual import Standstill, Virtual
@@ -88,7 +89,8 @@ def sweep(seeds: Iterable[int], processes: int | None = None) -> list[History]:
     processes = processes or os.cpu_count() or 1
     if processes == 1:
         return [run(seed) for seed in seeds]
-    with ProcessPoolExecutor(processes) as pool:
+    fresh = get_context("spawn")  # a fork would copy the locks of whoever has threads
+    with ProcessPoolExecutor(processes, mp_context=fresh) as pool:
         return list(pool.map(run, seeds, chunksize=10))
 
 

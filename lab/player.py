@@ -55,7 +55,7 @@ def _play_scene(era: Era, scene: Scene, console: Console) -> None:
     form = _form(era, scene, console)
     say(console, _wire_in_words(form, Knobs(**scene.knobs)), "dim")
     with (
-        progress(f"era {era.number}: {scene.title}"),
+        progress(f"era {era.number}: {scene.title}", console),
         Stage(era.package, form, knobs=Knobs(**scene.knobs), seed=scene.seed) as stage,
     ):
         told = _do(scene, Conductor(stage, scene.patience_s), console)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -32,15 +31,18 @@ def say(console: Console, text: str, style: str = "", indent: int = 0) -> None:
 
 def show_ladder(console: Console, rows: Sequence[ladder.Row]) -> None:
     """Print a ladder, in ASCII where the terminal knows nothing else."""
-    ascii_only = "utf" not in (sys.stdout.encoding or "").lower()
+    ascii_only = "utf" not in console.encoding  # sys.stdout tells nothing while progress is shown
     for text, style in ladder.draw(rows, console.width, ascii_only):
         console.print(Text(text.rstrip(), style=style), soft_wrap=True)
 
 
 @contextmanager
-def progress(what: str) -> Iterator[None]:
-    """Tell on stderr that something takes a while; on a terminal it vanishes when done."""
-    console = screen(stderr=True)
+def progress(what: str, beside: Console | None = None) -> Iterator[None]:
+    """Tell that something takes a while; it vanishes when done, and is told on terminals only.
+
+    `beside` is the console that is printed on meanwhile: it keeps the two apart. Else it is stderr.
+    """
+    console = beside if beside and beside.is_terminal else screen(stderr=True)
     if not console.is_terminal:
         yield
         return

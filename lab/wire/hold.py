@@ -13,6 +13,7 @@ TUN and not TAP: packets without Ethernet, so no ARP noise takes part in the wir
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import json
@@ -152,4 +153,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # our parent gave up on us
+        main()

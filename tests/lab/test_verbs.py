@@ -1,6 +1,7 @@
 """The `eras` command as a person types it: what it shows, what it refuses, how it ends."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -77,6 +78,25 @@ def test_a_terminal_without_utf8_gets_ascii():
     assert told.returncode == 0
     assert told.stdout.isascii()
     assert "->|" in told.stdout
+
+
+def test_on_a_terminal_progress_and_ladder_do_not_mix():
+    ours, theirs = os.openpty()
+    code = (
+        "from lab.ladder import Row; from lab.screen import progress, say, screen, show_ladder\n"
+        "console = screen()\n"
+        "with progress('busy', console):\n"
+        "    say(console, 'words'); show_ladder(console, [Row(0, 'orders', '', 'asks', 'call')])\n"
+    )
+    here = {**os.environ, "TERM": "xterm", "PYTHONIOENCODING": "utf-8"}
+    subprocess.run(
+        [sys.executable, "-c", code], stdout=theirs, stderr=theirs, cwd=ROOT, env=here, timeout=60
+    )
+    seen = os.read(ours, 65_536).decode()
+    os.close(ours)
+    os.close(theirs)
+    assert "┃ asks" in seen
+    assert not re.search("busy[^\r\n]*(words|sent)", seen)
 
 
 def test_a_trace_as_json_has_the_one_schema():

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -88,7 +89,8 @@ class Conductor:
 
     def _ask(self, operation: dict[str, Any]) -> Answer:
         try:
-            outcome = self._stage.customer().ask(operation, timeout_s=self._patience_s)
+            with closing(self._stage.customer()) as customer:  # whoever stays takes up a place
+                outcome = customer.ask(operation, timeout_s=self._patience_s)
         except NoOutcome as silence:
             return Answer(str(silence).partition(" to b'")[0], type(silence).__name__)
         return Answer(told(outcome), outcome["outcome"])

@@ -2,6 +2,7 @@
 
 import pytest
 
+from era0_naive.counter import MOST_CUSTOMERS
 from lab.commands import BadCommand, Conductor, operation_of
 from lab.stage import Stage
 from lab.wire import KnobError
@@ -21,6 +22,11 @@ def test_customers_knobs_and_fate_are_obeyed(conductor):
     assert conductor.obey("delay_s 0.001").text == ""
     assert "there: " in conductor.obey("stats").text
     assert "2 of sku-0001 as o-1" in conductor.obey("stores").text
+
+
+def test_customers_who_were_served_make_room_for_others(conductor):
+    told = {conductor.obey("show o-99").outcome for _ in range(MOST_CUSTOMERS + 1)}
+    assert told == {"not_found"}
 
 
 def test_a_customer_need_not_be_waited_for(conductor):

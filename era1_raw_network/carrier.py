@@ -32,7 +32,8 @@ class Carrier:
         with contextlib.suppress(OSError):
             self._socket.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE)
         for buffer in (socket.SO_RCVBUF, socket.SO_SNDBUF):
-            self._socket.setsockopt(socket.SOL_SOCKET, buffer, SOCKET_BUFFER_BYTES)
+            with contextlib.suppress(OSError):  # Linux gives less, macOS refuses
+                self._socket.setsockopt(socket.SOL_SOCKET, buffer, SOCKET_BUFFER_BYTES)
         self._socket.setblocking(False)
         self.peer: Peer = (host, port)
         self._connected = not listening

@@ -11,7 +11,7 @@ shows in the round trip before it overflows. So it can tell an accident from con
           rate stopped growing, or a queue    no more in flight than fits
     STARTUP ------------------------> DRAIN ------------------------> CRUISE
        ^                                                               |   ^
-       |  two timeouts in a row                    no short RTT for v   | 200 ms
+       |  three timeouts in a row                  no short RTT for v   | 200 ms
        +--------------------------- any state      10 s, or 3 rounds  PROBE_RTT
        +-------------------------------------------- tenfold longer ------+
                              the path has become longer
@@ -84,7 +84,7 @@ class RateModel:
         self._round_lost += count
 
     def on_silence(self) -> None:
-        """Two timeouts in a row: the path is not what it was. Ask again from the beginning."""
+        """Three timeouts in a row: the path is not what it was. Ask again from the beginning."""
         self.__init__()  # type: ignore[misc]
         self.cwnd = LEAST_WINDOW
 
@@ -227,9 +227,8 @@ class RateModel:
 
     def _obey(self, fits: float, srtt_s: float) -> None:
         extra = 1.0
-        if (
-            self.loss > 0.005 and srtt_s < self._longer_rtt_s()
-        ):  # an accident, not congestion: send around it
+        # an accident, not congestion: send around it
+        if self.loss > 0.005 and srtt_s < self._longer_rtt_s():
             extra = 1 / (1 - min(self.loss, MOST_LOSS))
         if self.phase is Phase.STARTUP:
             gain, window = STARTUP_GAIN, 2 * fits

@@ -37,6 +37,7 @@ class Caller:
     """The side that asks. Many threads may; each call has a connection to itself while it lasts."""
 
     def __init__(self, address: str) -> None:
+        """Raises ValueError if the address is none of era 1, OSError if no socket is to be had."""
         self._address = address
         self._carrier = Carrier(address, listening=False)
         self._endpoint = Endpoint(SystemRandom(), accepts=False)
@@ -60,14 +61,15 @@ class Caller:
         return _object(answer)
 
     def close(self) -> None:
-        """End all connections in order, as far as the peer takes part, and stop the thread."""
+        """Tell every peer that nothing follows, and stop; whether it hears is not waited for."""
         with self._changed:
             for connection in self._endpoint.connections.values():
                 connection.close(time.monotonic())
             self._closing = True
             self._wake_end.send(b"!")
         self._thread.join()
-        self._carrier.close()
+        for opened in (self._carrier, self._wake_end, self._sleep_end):
+            opened.close()
 
     def _connection(self) -> Connection:
         while self._idle:
@@ -85,6 +87,7 @@ class Caller:
                 return messages[0]
             opened = connection.receiver is not None
             if connection.state is State.CLOSED or connection.ended:
+                connection.close(time.monotonic())  # our half as well, or it would stay for ever
                 reason = connection.error or "the peer ended the connection"
                 raise _failure(opened, f"{self._address}: {reason}")
             now = time.monotonic()
@@ -116,7 +119,11 @@ def serve(
     answer: Callable[[dict[str, Any]], dict[str, Any]],
     ready: Callable[[str], None],
 ) -> None:
-    """Answer the requests that arrive at `address`, for ever; tell `ready` the actual address."""
+    """Inventory's side: one request after the other, for ever.
+
+    Calls `ready` with the address, its port filled in, once requests are heard. Raises ValueError
+    or OSError, naming the address, if it cannot listen there.
+    """
     carrier = Carrier(address, listening=True)
     endpoint = Endpoint(SystemRandom(), accepts=True)
     ready(carrier.url)

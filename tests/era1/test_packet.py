@@ -13,7 +13,7 @@ from scapy.layers.inet import IP
 from scapy.utils import PcapReader
 
 import era1_raw_network
-from era1_raw_network import codec, dissector
+from era1_raw_network import carrier, codec, dissector
 from era1_raw_network.codec import DATA, END, decode, encode
 from era1_raw_network.packet import KINDS, PROTOCOL, Segment, field_bits, summary
 from lab.pcap import Capture
@@ -59,6 +59,10 @@ def test_scapy_and_the_fast_path_read_the_same_fields(header, payload):
     for name, value in header.items():
         assert getattr(fast, name) == int(getattr(slow, name)) == value
     assert fast.payload == bytes(slow.payload) == payload
+
+
+def test_the_carrier_uses_the_protocol_number_of_the_definition():
+    assert carrier.PROTOCOL == PROTOCOL
 
 
 def test_a_packet_is_found_behind_an_ip_header():

@@ -97,7 +97,7 @@ class Caller:
             raise NoAnswer(f"{self._address}: silent for {SILENCE_TIMEOUT_S} s") from error
         except OSError as error:
             raise NoAnswer(f"{self._address}: {error.strerror}") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise NoAnswer(f"{self._address}: its answer makes no sense: {error}") from error
         raise NoAnswer(f"{self._address}: closed the connection before its answer was whole")
 

@@ -147,12 +147,23 @@ def talk_nonsense(connection: socket.socket) -> None:
     connection.sendall(frame(b"hello"))
 
 
+def nest_without_end(connection: socket.socket) -> None:
+    hear(connection)
+    connection.sendall(frame(b"[" * 100_000))
+
+
 def talk_without_frames(connection: socket.socket) -> None:
     hear(connection)
     connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
 
 
-BROKEN_OFF = [close_in_mid_answer, reset_in_mid_answer, talk_nonsense, talk_without_frames]
+BROKEN_OFF = [
+    close_in_mid_answer,
+    reset_in_mid_answer,
+    talk_nonsense,
+    nest_without_end,
+    talk_without_frames,
+]
 
 
 @pytest.mark.parametrize("breaks_off", BROKEN_OFF, ids=lambda each: each.__name__)

@@ -1,7 +1,8 @@
 """The stream relay as a process: `python -m lab.relay --inventory tcp://127.0.0.1:4000`.
 
 It prints one line of JSON when it is ready, obeys commands on stdin (see `lab.wire.control`, and
-`toxics` here) and ends when stdin does. `lab.relay.RelayProcess` is its handle for Python.
+`toxics` here) and ends when stdin does. `lab.wire.process.WireProcess.streams` is its handle for
+Python.
 """
 
 from __future__ import annotations

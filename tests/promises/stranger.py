@@ -52,7 +52,10 @@ class Stranger:
     def send(self, frames: list[bytes]) -> None:
         """Put frames on the wire, from orders' side, byte for byte."""
         if self.stage.form == "real":
-            self._run([sys.executable, "-c", SEND_RAW], json.dumps([f.hex() for f in frames]))
+            sent = self._run(
+                [sys.executable, "-c", SEND_RAW], json.dumps([f.hex() for f in frames])
+            )
+            assert sent.returncode == 0, f"nothing was sent: {sent.stderr}"
             return
         host, port = address_in(self.stage.wire.address_for_orders)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as anywhere:
@@ -71,9 +74,9 @@ class Stranger:
         package = self.stage.era.package
         self._run([sys.executable, "-c", ASK, package, address, json.dumps(request)], "")
 
-    def _run(self, argv: list[str], stdin: str) -> None:
+    def _run(self, argv: list[str], stdin: str) -> subprocess.CompletedProcess[str]:
         inside = self.stage.wire.orders.argv_prefix() if self.stage.form == "real" else []
-        subprocess.run(
+        return subprocess.run(
             [*inside, *argv],
             input=stdin,
             env=child_environment(),

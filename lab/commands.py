@@ -20,11 +20,13 @@ from lab.stage import Stage
 from lab.wire import Knobs
 
 KNOBS = {field.name: type(field.default) for field in fields(Knobs) if field.name != "script"}
+CUT = "partitioned"  # the knob that has commands of its own
 FATES = "drop, deliver, duplicate, corrupt or delay:SECONDS"
+MOST_DIGITS = 100  # longer numbers stay words; the shop refuses either
 CUSTOMERS = ("place", "cancel", "show", "catalogue")
 HELP = f"""\
 a customer   place ORDER SKU QUANTITY | cancel ORDER | show ORDER | catalogue
-the wire     KNOB VALUE with KNOB one of {", ".join(KNOBS)}
+the wire     KNOB VALUE with KNOB one of {", ".join(name for name in KNOBS if name != CUT)}
              there FATE ... | back FATE ... the fates of the next frames: {FATES}
              cut | heal | stats
 the services kill ROLE | restart ROLE | pause ROLE | resume ROLE, ROLE orders or inventory
@@ -104,8 +106,8 @@ class Conductor:
 
     def _turn(self, knob: str, value: str) -> None:
         kind: Callable[[str], Any] = KNOBS[knob]
-        if knob == "partitioned":
-            raise BadCommand("partitioned is turned with cut and heal")
+        if knob == CUT:
+            raise BadCommand(f"{CUT} is turned with cut and heal")
         try:
             number = kind(value)
         except ValueError:
@@ -130,7 +132,9 @@ def operation_of(words: list[str]) -> dict[str, Any]:
     """A customer's words as an operation; raises BadCommand for too few or too many."""
     match words:
         case ["place", order_id, sku, quantity]:
-            number: Any = int(quantity) if quantity.lstrip("-").isdecimal() else quantity
+            digits = quantity.removeprefix("-")
+            whole = digits.isdecimal() and len(digits) < MOST_DIGITS
+            number: Any = int(quantity) if whole else quantity
             return {"op": "place", "order_id": order_id, "sku": sku, "quantity": number}
         case ["cancel" | "show" as op, order_id]:
             return {"op": op, "order_id": order_id}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fates = f"fates of the first packets, by commas: {FATES}"
     knobs.add_argument("--there", default="", metavar="FATES", help=f"orders → inventory: {fates}")
     knobs.add_argument("--back", default="", metavar="FATES", help="inventory → orders: likewise")
+
+
+def seconds(text: str) -> float:
+    """A patience on the command line. Raises ArgumentTypeError, which names what is accepted."""
+    try:
+        if 0 < float(text) < math.inf:
+            return float(text)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r}; accepted: seconds, a number above 0")
 
 
 def knobs_of(options: argparse.Namespace) -> Knobs:

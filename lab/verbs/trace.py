@@ -29,7 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--op", default="place o-1 sku-0001 2", metavar="WORDS", help="else 'place o-1 sku-0001 2'"
     )
     parser.add_argument(
-        "--patience-s", type=float, default=15.0, metavar="SECONDS", help="of the customer (15)"
+        "--patience-s",
+        type=stage_options.seconds,
+        default=15.0,
+        metavar="SECONDS",
+        help="of the customer (15)",
     )
     parser.add_argument("--all", action="store_true", help="leave nothing out of a long trace")
     parser.add_argument("--json", action="store_true", help="print the events as JSON lines")
@@ -39,6 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Play one operation and draw it; the customer's fate is the last line. Returns 0."""
     operation_of(options.op.split())  # a wrong one is refused before anything starts
+    if options.pcap and (options.pcap.is_dir() or not options.pcap.parent.is_dir()):
+        raise ValueError(f"--pcap {options.pcap}; accepted: a file, in a folder that is there")
     form = stage_options.form_of(options)
     era = find(options.era)
     with (

@@ -42,7 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--directory", type=Path, metavar="DIR", help="keep stores, logs and traces here"
     )
     parser.add_argument(
-        "--patience-s", type=float, default=5.0, metavar="SECONDS", help="of customers here (5)"
+        "--patience-s",
+        type=stage_options.seconds,
+        default=5.0,
+        metavar="SECONDS",
+        help="of customers here (5)",
     )
 
 

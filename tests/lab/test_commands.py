@@ -63,4 +63,5 @@ def test_a_knob_keeps_its_range(conductor):
 
 
 def test_a_quantity_that_is_no_number_is_said_as_it_is():
-    assert operation_of(["place", "o-1", "sku-0001", "many"])["quantity"] == "many"
+    for said in ("many", "--5", "9" * 5000):
+        assert operation_of(["place", "o-1", "sku-0001", said])["quantity"] == said

@@ -16,7 +16,7 @@ from lab.wire.control import Control
 from lab.wire.core import Wire, Witness
 from lab.wire.hold import die_with_parent
 from lab.wire.knobs import KnobError, Knobs, knobs_from
-from lab.wire.portable import AddressError, Relay, read_address
+from lab.wire.portable import AddressError, Relay, read_address, resolved
 from lab.wire.pump import Pump
 from lab.wire.trace import TraceFile, Witnesses
 
@@ -81,7 +81,7 @@ def main() -> None:
     if arguments.form == "real" and not arguments.tun_fds:
         parser.error("form real needs --tun-fds; start it with lab.wire.process.WireProcess.real")
     try:
-        inventory = read_address(arguments.inventory) if arguments.inventory else None
+        inventory = resolved(read_address(arguments.inventory)) if arguments.inventory else None
         witness = witness_for(arguments)
     except (AddressError, OSError) as problem:
         parser.error(str(problem))

@@ -28,21 +28,33 @@ class AddressError(ValueError):
 
 def read_address(url: str, scheme: str = "udp") -> Address:
     """Split SCHEME://HOST:PORT. Raises AddressError."""
-    parts = urlsplit(url)
+    accepted = f"address is {url!r}; accepted: {scheme}://HOST:PORT"
     try:
-        port = parts.port
-    except ValueError:
-        port = None
-    if parts.scheme != scheme or not parts.hostname or port is None:
-        raise AddressError(f"address is {url!r}; accepted: {scheme}://HOST:PORT")
-    return parts.hostname, port
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise AddressError(accepted) from error
+    if parts.scheme != scheme or not host or port is None:
+        raise AddressError(accepted)
+    return host, port
+
+
+def resolved(address: Address) -> Address:
+    """The host as a number, as the kernel names who sent a datagram. Raises AddressError."""
+    host, port = address
+    try:
+        return socket.gethostbyname(host), port
+    except (OSError, UnicodeError) as error:
+        raise AddressError(
+            f"host is {host!r}: {error}; accepted: one with an IPv4 address"
+        ) from error
 
 
 class Relay:
     """The sockets of the portable form; their frames go through a pump."""
 
     def __init__(self, pump: Pump, inventory: Address | None = None) -> None:
-        """`inventory` is where frames go; it may be named later, they are lost until then."""
+        """`inventory`, resolved, is where frames go; until it is named they are lost."""
         self._pump = pump
         self._inventory = inventory
         self._front = open_socket()
@@ -58,7 +70,7 @@ class Relay:
 
     def obey_forward(self, command: Mapping[str, object]) -> None:
         """The command {"do": "forward", "to": URL} names inventory. Raises AddressError."""
-        self._inventory = read_address(str(command.get("to")))
+        self._inventory = resolved(read_address(str(command.get("to"))))
 
     def _read_front(self) -> bytes:
         frame, client = self._front.recvfrom(LONGEST_FRAME)

@@ -187,6 +187,16 @@ def test_a_stranger_cannot_speak_for_inventory():
         assert orders.recv(100) == b"truth"
 
 
+def test_inventory_may_be_called_by_its_name():
+    with WireProcess.portable(PERFECT, seed=1) as wire:
+        orders, inventory = datagram_pair(wire)
+        wire.forward_to(f"udp://localhost:{inventory.getsockname()[1]}")
+        orders.send(b"question")
+        _, asker = inventory.recvfrom(100)
+        inventory.sendto(b"answer", asker)
+        assert orders.recv(100) == b"answer"
+
+
 def test_the_first_frame_after_inventory_came_back_is_not_lost():
     """A connected socket would swallow it to report the ICMP error of an earlier one."""
     with WireProcess.portable(PERFECT, seed=1) as wire:
@@ -217,6 +227,8 @@ def test_before_inventory_is_named_frames_are_undeliverable_and_counted():
         (["portable", "--knobs", '{"los": 1}'], "knob is 'los'; accepted: loss, duplicate"),
         (["portable", "--inventory", "tcp://a:1"], "'tcp://a:1'; accepted: udp://HOST:PORT"),
         (["portable", "--inventory", "udp://a:x"], "'udp://a:x'; accepted: udp://HOST:PORT"),
+        (["portable", "--inventory", "udp://[a:1"], "'udp://[a:1'; accepted: udp://HOST:PORT"),
+        (["portable", "--inventory", "udp://a..b:1"], "'a..b'"),
         (["portable", "--trace", "/no/where/t.jsonl"], "/no/where/t.jsonl"),
         (["real"], "form real needs --tun-fds"),
     ],

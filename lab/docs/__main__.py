@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -26,12 +27,29 @@ def build(site: Path = ROOT / "site") -> int:
 
 def serve(address: str) -> int:
     """Serve one language and build it again when a page or the source changes, until Ctrl-C."""
+    wrong = _not_free(address)
+    if wrong:
+        print(
+            f"address {address!r}: {wrong}; accepted: HOST:PORT with a free port, as in"
+            " `python -m lab.docs serve --address 127.0.0.1:8001`",
+            file=sys.stderr,
+        )
+        return 2
     watched = [str(path) for path in sorted(ROOT.glob("era*_*"))]
     watch = [word for path in [*watched, "lab/docs", "docs"] for word in ("-w", path)]
     try:
         return _mkdocs("serve", "--dev-addr", address, *watch)
     except KeyboardInterrupt:
         return 0
+
+
+def _not_free(address: str) -> str | None:
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_server((host, int(port))):  # mkdocs would end in a traceback
+            return None
+    except (OSError, ValueError, OverflowError) as error:
+        return getattr(error, "strerror", None) or "not an address"
 
 
 def _mkdocs(*arguments: str) -> int:

@@ -53,6 +53,10 @@ class Console:
         except WireError:
             self.close()
             raise
+        except BaseException:  # Ctrl-C: it must not start into a folder that will be gone
+            self._process.kill()
+            self.close()
+            raise
 
     def ask(self, command: dict[str, Any]) -> Any:
         """Send a command; return its answer. Raises KnobError if it refuses, WireError if gone."""

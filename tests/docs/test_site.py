@@ -2,7 +2,9 @@
 
 import re
 import shutil
+import socket
 import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -94,3 +96,18 @@ def test_the_site_builds_without_a_network(tmp_path: Path) -> None:
         pytest.skip("this machine allows no user namespaces: `unshare -rn` fails")
     built = build(tmp_path, *alone)
     assert built.returncode == 0, built.stderr
+
+
+def test_an_address_that_is_taken_is_named_and_another_proposed() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        told = subprocess.run(
+            [sys.executable, "-m", "lab.docs", "serve", "--address", address],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            timeout=60,
+        )
+    assert told.returncode == 2
+    assert f"address '{address}': Address already in use" in told.stderr
+    assert "Traceback" not in told.stderr

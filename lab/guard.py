@@ -52,7 +52,10 @@ def keep_watch(lines: BinaryIO) -> None:
     watched: set[int] = set()
     for line in lines:
         sign, group = line.split()
-        (watched.add if sign == b"+" else watched.discard)(int(group))
+        if sign == b"+":
+            watched.add(int(group))
+        else:
+            watched.discard(int(group))
     for doomed in watched:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(doomed, signal.SIGKILL)

@@ -62,7 +62,8 @@ def site_url(site: Path) -> Iterator[str]:
 def chromium():
     """The system's Chromium through playwright, or a skip that says what is missing."""
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    names = ("chromium", "chromium-browser", "google-chrome")  # those that `eras doctor` knows
+    program = next(filter(None, map(shutil.which, names)), None)
     if not program:
         pytest.skip("no chromium on this machine (Debian, Ubuntu: apt install chromium)")
     with api.sync_playwright() as playwright:

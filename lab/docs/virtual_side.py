@@ -26,7 +26,7 @@ class Side:
         self.takes = True  # the application fetches what arrives
         self.reply: Callable[[bytes], bytes | None] = lambda message: None
         self._note = note
-        self._sent_at = 0.0
+        self._asked_at = 0.0  # when it last sent what it waits for
 
     def receive(self, frame: bytes, now: float) -> None:
         """See Endpoint."""
@@ -52,7 +52,8 @@ class Side:
     def outgoing(self, now: float) -> Sequence[bytes]:
         """See Endpoint."""
         frames = list(self.connection.outgoing(now))
-        self._sent_at = now if frames else self._sent_at
+        if any(codec.decode(frame).kind != codec.PING for frame in frames):  # are you there?
+            self._asked_at = now
         return frames
 
     def next_wakeup(self) -> float | None:
@@ -82,9 +83,11 @@ class Side:
         if new["spurious"]:
             self._note(now, self.name, "it was only late: more patience from now on")
         if new["timeouts"]:
-            wanted = "is there room?" if sender.blocked else "probe"
-            waited_ms = (now - self._sent_at) * 1000
-            self._note(now, self.name, f"nothing heard for {waited_ms:.0f} ms: {wanted}")
+            waited_ms = (now - self._asked_at) * 1000
+            probe = f"nothing heard for {waited_ms:.0f} ms: probe"
+            asks = f"{waited_ms:.0f} ms later: is there room now?"
+            self._note(now, self.name, asks if sender.blocked else probe)
+            self._asked_at = now
 
 
 def describe(message: bytes) -> str:

@@ -45,7 +45,11 @@ Release = Callable[[str], Outcome]  # order_id
 
 
 def place(book: Book, reserve: Reserve, order_id: str, sku: str, quantity: int) -> Outcome:
-    """Take an order. Safe to repeat: the same id with the same content is one order."""
+    """Take an order: the same id with the same content is one order.
+
+    Safe to repeat after an answer. After an answer that was lost, only where inventory recognises
+    the repetition (from era 3 on): else the goods may be taken twice, or refused and taken.
+    """
     refused = refusal(order_id, sku, quantity)
     if refused:
         return refused

@@ -8,6 +8,7 @@ era 1 does not rely on.
 
 import contextlib
 import socket
+import sys
 from urllib.parse import urlsplit
 
 from era1_raw_network.endpoint import Peer
@@ -29,7 +30,7 @@ class Carrier:
         self.raw = scheme == "ip"
         self.soft_errors = 0  # ICMP reports: anybody can send one, so they end nothing
         self._socket = _open(self.raw)
-        with contextlib.suppress(OSError):
+        if sys.platform == "linux":
             self._socket.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE)
         for buffer in (socket.SO_RCVBUF, socket.SO_SNDBUF):
             with contextlib.suppress(OSError):  # Linux gives less, macOS refuses
@@ -46,6 +47,9 @@ class Carrier:
         except OSError as error:
             self._socket.close()
             raise OSError(error.errno, f"{address}: {error.strerror}") from error
+        except UnicodeError as error:
+            self._socket.close()
+            raise ValueError(f"{address}: {host!r} is not the name of a host") from error
 
     @property
     def url(self) -> str:

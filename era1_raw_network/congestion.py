@@ -50,8 +50,8 @@ class Phase(Enum):
 class RateModel:
     """`cwnd` (segments in flight) and `pace` (segments a second, 0: as they come) to be obeyed."""
 
-    def __init__(self) -> None:
-        self.cwnd = START_WINDOW
+    def __init__(self, cwnd: float = START_WINDOW) -> None:
+        self.cwnd = cwnd
         self.pace = 0.0
         self.phase = Phase.STARTUP
         self.rate = 0.0  # segments/s that the path delivered, the best of the last rounds
@@ -82,11 +82,6 @@ class RateModel:
     def on_lost(self, count: int) -> None:
         """Count segments believed lost; what that means is decided at the next round's end."""
         self._round_lost += count
-
-    def on_silence(self) -> None:
-        """Three timeouts in a row: the path is not what it was. Ask again from the beginning."""
-        self.__init__()  # type: ignore[misc]
-        self.cwnd = LEAST_WINDOW
 
     def on_ack(
         self,

@@ -15,6 +15,7 @@ from era1_raw_network.codec import END, FIN
 SACK_BYTES = 1024  # 8,192 segments beyond the gap fit in one acknowledgement
 PART_HEADER = struct.Struct("!HH")
 MOST_PARTS = 8  # of one segment
+MOST_FRAGMENTED = 256  # segments of which some parts are here and others not
 MAX_MESSAGE_BYTES = 16 << 20  # a message is collected whole: without a bound, memory has none
 MAX_MESSAGE_SEGMENTS = 1 << 18  # nor if each of them carried nothing
 
@@ -95,6 +96,8 @@ class Receiver:
         if ahead < 0 or self.held >> ahead & 1:
             return Fate.DUPLICATE
         if seq >= self._edge:
+            return Fate.BEYOND_WINDOW
+        if len(self._fragments) >= MOST_FRAGMENTED and seq not in self._fragments:
             return Fate.BEYOND_WINDOW
         parts = self._fragments.setdefault(seq, {})
         if len(parts) < MOST_PARTS:

@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from era1_raw_network.codec import END, FIN
-from era1_raw_network.congestion import RateModel
+from era1_raw_network.congestion import LEAST_WINDOW, RateModel
 from era1_raw_network.flight import SAFE_PAYLOAD, Flight, Piece
 from era1_raw_network.rtt import Estimator
 
@@ -204,7 +204,7 @@ class Sender:
         self.backoff += 1
         if self.backoff == 3 and self.flight.in_flight > PROBES:  # no lost tail: the path is gone
             self.silences += 1
-            self.congestion.on_silence()
+            self.congestion = RateModel(LEAST_WINDOW)  # it is not what it was: begin anew
         if self.flight.large_lost >= BLACK_HOLE_LOSSES and self.mss > SAFE_PAYLOAD:
             self.black_holes += 1
             self.mss = SAFE_PAYLOAD

@@ -17,11 +17,12 @@ from typing import Any
 from era0_naive.shop import respond
 from era1_raw_network.carrier import Carrier
 from era1_raw_network.codec import decode
-from era1_raw_network.connection import Connection
+from era1_raw_network.connection import CONNECT_S, Connection
 from era1_raw_network.endpoint import Endpoint
 from era1_raw_network.states import State
 
 ANSWER_S = 3.0  # the longest silence while an answer is awaited
+REQUESTS_WINDOW = 64  # segments of requests a peer may have waiting here
 TURN = 128  # packets taken in before any are sent: acknowledgements then cover several
 
 
@@ -93,10 +94,11 @@ class Caller:
             now = time.monotonic()
             if connection.counts["received"] != progress:
                 progress, patience_ends = connection.counts["received"], now + ANSWER_S
-            if opened and now >= patience_ends:
+            if now >= patience_ends + (0.0 if opened else CONNECT_S):
                 connection.abort(now)
+                self._wake_end.send(b"!")
                 raise _failure(opened, f"{self._address}: silent for {ANSWER_S:g} s")
-            self._changed.wait(patience_ends - now)
+            self._changed.wait(max(patience_ends - now, 0.1))
 
     def _swallow_wakes(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -125,12 +127,14 @@ def serve(
     or OSError, naming the address, if it cannot listen there.
     """
     carrier = Carrier(address, listening=True)
-    endpoint = Endpoint(SystemRandom(), accepts=True)
+    endpoint = Endpoint(SystemRandom(), accepts=True, window=REQUESTS_WINDOW)
     ready(carrier.url)
     while True:
         select.select((carrier.fileno(),), (), (), send_due(carrier, endpoint))
         receive_waiting(carrier, endpoint)
         for connection in list(endpoint.connections.values()):
+            if connection.sender.queue:
+                continue  # its answers first: who asks without listening fills his window, not us
             for message in connection.take():
                 connection.send(respond(message, answer))
             if connection.ended:

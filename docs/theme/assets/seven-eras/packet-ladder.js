@@ -38,7 +38,7 @@ figcaption{padding:.6em .9em .5em;font-weight:600}
 fieldset{border:0;margin:0;padding:0 .9em .6em;display:flex;flex-wrap:wrap;gap:.3em 1em;align-items:center}
 legend{float:left;padding:0;margin-right:.2em;color:var(--dim)}
 label{display:inline-flex;gap:.35em;align-items:center;cursor:pointer;min-height:1.8em}
-.view{overflow:auto;max-height:min(46em,80vh);background:var(--bg);border-block:1px solid var(--line)}
+.view{overflow:auto;max-height:min(52em,88vh);background:var(--bg);border-block:1px solid var(--line)}
 .view svg{display:block}
 text{fill:var(--fg);font-size:12px;paint-order:stroke;stroke:var(--bg);stroke-width:4px;stroke-linejoin:round}
 text.lane{font-weight:700;font-size:13px}text.at{fill:var(--dim);font-size:10.5px;font-variant-numeric:tabular-nums}

@@ -221,6 +221,9 @@ class RateModel:
         return self._plateau_rounds >= 3
 
     def _obey(self, fits: float, srtt_s: float) -> None:
+        if self.phase is Phase.PROBE_RTT:  # the path must run empty; what neighbours bear stands
+            self.pace, self.cwnd = self.rate, max(LEAST_WINDOW, fits / 2)
+            return
         extra = 1.0
         # an accident, not congestion: send around it
         if self.loss > 0.005 and srtt_s < self._longer_rtt_s():
@@ -229,8 +232,6 @@ class RateModel:
             gain, window = STARTUP_GAIN, 2 * fits
         elif self.phase is Phase.DRAIN:
             gain, window = DRAIN_GAIN, 2 * fits
-        elif self.phase is Phase.PROBE_RTT:
-            gain, window = 1.0, fits / 2
         else:
             gain, window = CRUISE_GAINS[self._cycle], 2 * fits
         self.pace = gain * self.rate * extra

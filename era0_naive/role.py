@@ -16,6 +16,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
+from era0_naive.command_line import command_line
+
 CANNOT_START = 2  # the exit code, as argparse's own
 
 
@@ -23,7 +25,8 @@ def run(package: str, arguments: Sequence[str]) -> None:
     """`python -m PACKAGE`: one role of an era or, without arguments, the era's story."""
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
-    asked = _command_line(package).parse_args(arguments)
+    speaks_http = "http" in importlib.import_module(package).SCHEMES.values()
+    asked = command_line(package, speaks_http).parse_args(arguments)
     if asked.role is None:
         _tell_story(package)
         return
@@ -47,38 +50,13 @@ def _stop(signal_number: int, frame: FrameType | None) -> None:
     raise SystemExit(0)  # so that every `with` and `finally` on the way out is kept
 
 
-def _command_line(package: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=f"python -m {package}", description="Without a role: this era's story."
-    )
-    roles = parser.add_subparsers(dest="role", metavar="ROLE")
-
-    inventory = roles.add_parser("inventory", help="owns the stock")
-    inventory.add_argument("--listen", required=True, metavar="URL", help="port 0: any free one")
-    inventory.add_argument("--store", required=True, type=Path, metavar="FILE")
-    inventory.add_argument("--catalogue", type=Path, metavar="FILE", help="else the seeded one")
-
-    orders = roles.add_parser("orders", help="takes orders from customers")
-    orders.add_argument("--inventory", required=True, metavar="URL", help="where it listens")
-    orders.add_argument("--store", required=True, type=Path, metavar="FILE")
-    orders.add_argument("--counter", required=True, type=Path, metavar="PATH", help="a Unix socket")
-
-    customer = roles.add_parser("customer", help="asks one thing at the counter")
-    customer.add_argument("--counter", required=True, type=Path, metavar="PATH")
-    customer.add_argument("operation", metavar="OPERATION", help='as {"op": "catalogue"}')
-    return parser
-
-
 def _start(package: str, asked: argparse.Namespace, ready: Callable[[str], None]) -> None:
     if asked.role == "customer":
         counter = importlib.import_module("era0_naive.counter")
         print(counter.ask(asked.counter, asked.operation))
         return
     service = importlib.import_module(f"{package}.{asked.role}")  # and no other role's imports
-    if asked.role == "inventory":
-        service.main(asked.listen, asked.store, asked.catalogue, ready)
-    else:
-        service.main(asked.inventory, asked.store, asked.counter, ready)
+    service.main(*(getattr(asked, name) for name in asked.parameters), ready)
 
 
 def _tell_story(package: str) -> None:

@@ -18,13 +18,21 @@ from era0_naive.outcome import Order, Outcome, refusal
 BUSY_TIMEOUT_S = 10.0  # how long a writer waits for another process that holds the file
 
 
+class Busy(Exception):
+    """Somebody else holds the file and did not let go in time: certainly nothing was written."""
+
+
 class _File:
     """One SQLite file. Threads take turns by a lock, processes by SQLite's own."""
 
-    def __init__(self, path: Path | str, schema: Sequence[str]) -> None:
+    def __init__(
+        self, path: Path | str, schema: Sequence[str], busy_timeout_s: float = BUSY_TIMEOUT_S
+    ) -> None:
+        self._path = path
+        self._busy_timeout_s = busy_timeout_s
         try:
             self._db = sqlite3.connect(
-                path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+                path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False
             )
             self._turn = threading.RLock()
             self._db.execute("PRAGMA journal_mode=WAL")  # readers need not wait for the writer
@@ -39,12 +47,12 @@ class _File:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing; inside another one it becomes a part of that."""
+        """All or nothing; inside another one it becomes a part of that. Raises Busy."""
         with self._turn:
             if self._db.in_transaction:
                 yield
                 return
-            self._db.execute("BEGIN IMMEDIATE")  # a later upgrade to writing could fail as busy
+            self._begin()
             try:
                 yield
                 self._db.execute("COMMIT")
@@ -52,6 +60,14 @@ class _File:
                 if self._db.in_transaction:  # SQLite itself rolls back when the disk is full
                     self._db.execute("ROLLBACK")
                 raise
+
+    def _begin(self) -> None:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")  # a later upgrade to writing could fail as busy
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            raise Busy(f"{self._path} was locked for {self._busy_timeout_s:g} s") from error
 
     def change(self, sql: str, *values: object) -> int:
         """Returns how many rows it changed."""
@@ -71,7 +87,7 @@ class Stock:
     """What lies on inventory's shelves and what of it is promised to which order.
 
     `reserve` does not deduplicate: a request that arrives twice takes the goods twice. Whoever
-    wants it otherwise asks `reserved` first, both inside one `transaction`.
+    wants it otherwise asks `reserved` and `was_released` first, all inside one `transaction`.
     """
 
     SCHEMA = (
@@ -80,11 +96,20 @@ class Stock:
         "CREATE TABLE IF NOT EXISTS reservations (order_id TEXT NOT NULL, sku TEXT NOT NULL,"
         " quantity INTEGER NOT NULL)",
         "CREATE INDEX IF NOT EXISTS by_order ON reservations (order_id)",
+        "CREATE TABLE IF NOT EXISTS released (order_id TEXT PRIMARY KEY)",
     )
 
-    def __init__(self, path: Path | str, products: Sequence[Product] = ()) -> None:
-        """Opens or makes the file; products it does not know yet are put on the shelf."""
-        self._file = _File(path, self.SCHEMA)
+    def __init__(
+        self,
+        path: Path | str,
+        products: Sequence[Product] = (),
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
+    ) -> None:
+        """Opens or makes the file; products it does not know yet are put on the shelf.
+
+        busy_timeout_s: how long to wait for another process that holds the file, then Busy.
+        """
+        self._file = _File(path, self.SCHEMA, busy_timeout_s)
         with self.transaction():
             for product in products:
                 self._file.change(
@@ -128,7 +153,12 @@ class Stock:
                     "UPDATE stock SET available = available + ? WHERE sku = ?", quantity, sku
                 )
             self._file.change("DELETE FROM reservations WHERE order_id = ?", order_id)
+            self._file.change("INSERT OR IGNORE INTO released VALUES (?)", order_id)
             return Outcome("released")
+
+    def was_released(self, order_id: str) -> bool:
+        """Whether the order was ever taken back: what still arrives for it is late."""
+        return bool(self._file.ask("SELECT 1 FROM released WHERE order_id = ?", order_id))
 
     def reserved(self, order_id: str) -> list[tuple[str, int]]:
         """(sku, quantity) of each reservation that the order holds."""

@@ -42,7 +42,10 @@ def main() -> None:
     gc.freeze()  # what the imports left behind need not be walked again during the measurement
     report: dict[str, Any] = {}
     try:
-        ROLES[options.role](contestant, place, options, report)
+        try:
+            ROLES[options.role](contestant, place, options, report)
+        finally:
+            _no_more_signals()  # whoever has just ended by itself must still get its report out
     except Stopped:
         pass
     except OSError as error:
@@ -147,6 +150,11 @@ def _say(message: dict[str, Any]) -> None:
 def _cpu_s() -> float:
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
+
+
+def _no_more_signals() -> None:
+    signal.setitimer(signal.ITIMER_REAL, 0.0)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:

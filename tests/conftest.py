@@ -5,6 +5,7 @@ import pytest
 from hypothesis import core as hypothesis_core
 
 from lab.find import UnknownEra, find
+from tests.address import knock
 
 DEFAULT_SEED = 7
 
@@ -44,7 +45,19 @@ def pytest_configure(config: pytest.Config) -> None:
             find(name)
     except UnknownEra as unknown:
         raise pytest.UsageError(str(unknown)) from None
+    _check_address(config)
     config.addinivalue_line("markers", "target: asks an era or an address, see tests/targets.py")
+
+
+def _check_address(config: pytest.Config) -> None:
+    """Once: the workers of pytest-xdist need not ask what the one that started them has asked."""
+    url = config.getoption("--url")
+    if url is None or hasattr(config, "workerinput"):
+        return
+    try:
+        knock(url)
+    except ValueError as error:
+        raise pytest.UsageError(f"--url {error}") from None
 
 
 def pytest_report_header(config: pytest.Config) -> str:

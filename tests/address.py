@@ -1,6 +1,7 @@
 """The address that `--url` names is looked at once, before forty stories fail there one by one."""
 
 from http.client import InvalidURL
+from urllib.parse import urlsplit
 
 from lab.contract import CustomerTimeout, NoOutcome, ShopClosed
 from lab.doors import customer_at
@@ -15,6 +16,7 @@ def knock(url: str, patience_s: float = PATIENCE_S) -> None:
     Any answer will do, right or wrong: what the shop gets wrong is for the stories to tell.
     """
     try:
+        _ = urlsplit(url).port  # a number, and at most 65535: else ValueError
         customer = customer_at(url)
         customer.show("knock-knock", timeout_s=patience_s)
     except (ValueError, InvalidURL) as error:  # UnicodeError too, of a host that is no name

@@ -10,9 +10,18 @@ Sides take turns in one run (A B A B ...), each with the same seeds, so that a m
 down slows all of them; medians are given with their spread.
 """
 
+from typing import Any
+
+MEASUREMENTS = ("transport", "start", "suite")
+
 
 class CannotMeasure(Exception):
     """Something that the measurement needs is missing or failed; the message says what."""
 
 
-MEASUREMENTS = ("transport", "start", "suite")
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C came first: `measurement` has what was measured until then."""
+
+    def __init__(self, measurement: dict[str, Any]) -> None:
+        super().__init__()
+        self.measurement = measurement

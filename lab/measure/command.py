@@ -7,18 +7,20 @@ import importlib
 import json
 import re
 import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Column, Table
 
 from lab.find import ROOT
-from lab.measure import MEASUREMENTS, CannotMeasure
+from lab.measure import MEASUREMENTS, CannotMeasure, Interrupted
 from lab.measure.record import CannotMerge, save
 
-NOT_ALL = 1  # something failed or Ctrl-C came first; --only can fetch the rest
+NOT_ALL = 1  # something failed: --only can fetch the rest
+REFUSED = 2
 RECORDS = ROOT / "docs" / "measurements"
+HEAD = ("", "ours", "beside", "ratio", "target")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,44 +41,85 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Carry the command out; return its exit code: 2, the reason on stderr, if it cannot be."""
+    """Carry the command out; return its exit code: 2, the reason on stderr, if it cannot be.
+
+    What was measured before Ctrl-C is kept and shown too; then KeyboardInterrupt goes on its way.
+    """
     if options.names or not options.name:
         print("\n".join(MEASUREMENTS))
         return 0
+    try:
+        measurement = _measure(options)
+    except Interrupted as interrupted:
+        if interrupted.measurement["figures"]:
+            _keep_and_show(options, interrupted.measurement)
+        raise
+    except (CannotMeasure, ValueError) as refusal:
+        return _refuse(options, refusal)
+    return _keep_and_show(options, measurement)
+
+
+def _measure(options: argparse.Namespace) -> dict[str, Any]:
     measure = importlib.import_module(f"lab.measure.{options.name}").run
     console = Console(stderr=True)
+    with console.status("starting") as status:
+        # Piped, a status shows nothing, so every step is a line.
+        tell = status.update if console.is_terminal else console.print
+        measurement: dict[str, Any] = measure(options.quick, tell, options.only)
+    return measurement
+
+
+def _keep_and_show(options: argparse.Namespace, measurement: dict[str, Any]) -> int:
     record = options.record or (None if options.quick else RECORDS / f"{options.name}.json")
     try:
-        with console.status("starting") as status:
-            # Piped, a status shows nothing, so every step is a line.
-            tell = status.update if console.is_terminal else console.print
-            measurement = measure(options.quick, tell, options.only)
         if record:
             save(record, measurement)
-    except (CannotMeasure, CannotMerge, ValueError) as refusal:
-        print(f"eras measure {options.name}: {refusal}", file=sys.stderr)
-        return 2
+    except CannotMerge as refusal:
+        return _refuse(options, refusal)
     show(measurement, options.json)
     lacking = [name for name in measurement["missing"] if re.search(options.only, name)]
     return NOT_ALL if lacking else 0
 
 
-def show(measurement: dict[str, Any], as_json: bool) -> None:
+def _refuse(options: argparse.Namespace, refusal: Exception) -> int:
+    print(f"eras measure {options.name}: {refusal}", file=sys.stderr)
+    return REFUSED
+
+
+def show(measurement: Mapping[str, Any], as_json: bool) -> None:
     """Print the figures on stdout."""
     if as_json:
         print(json.dumps(measurement, indent=1, ensure_ascii=False))
-        return
-    table = Table(Column("figure", no_wrap=True), "ours", "beside", "peer", "ratio", "target")
-    for figure in measurement["figures"]:
-        table.add_row(
-            figure["name"],
-            f"{_said(figure['ours'])} {figure['unit'].removeprefix('1')}",
-            _said(figure["peer"]),
-            figure["peer_name"],
-            _said(figure["ratio"]),
-            {True: "met", False: "missed", None: ""}[figure.get("met")],
-        )
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    else:
+        print("\n".join(table(measurement["figures"])))
+
+
+def table(figures: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the lines of a table; those whose names differ in the last part stand together."""
+    rows = [HEAD, *map(_row, figures)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    folder = ""
+    yield _line(HEAD, widths)
+    for figure, row in zip(figures, rows[1:], strict=True):
+        above, folder = folder, figure["name"].rpartition("/")[0]
+        if folder != above:
+            yield f"{folder}/"
+        yield _line(row, widths)
+
+
+def _row(figure: Mapping[str, Any]) -> tuple[str, ...]:
+    return (
+        figure["name"].rpartition("/")[2],
+        f"{_said(figure['ours'])} {figure['unit'].removeprefix('1')}",
+        f"{_said(figure['peer'])} {figure['peer_name']}",
+        _said(figure["ratio"]),
+        {True: "met", False: "missed", None: ""}[figure.get("met")],
+    )
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+    return f"  {'   '.join(padded)}".rstrip()
 
 
 def _said(value: float | None) -> str:

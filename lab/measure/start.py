@@ -1,39 +1,44 @@
 """`eras measure start`: how long each role of each era takes to import and to be ready.
 
-The peer is the bare interpreter: what remains above it is the era's own price.
+The peer is the bare interpreter: what remains above it is the era's own price. Where an era is
+many processes, the time until all of them are one shop is asked for as well.
 """
 
 from __future__ import annotations
 
-import select
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from lab import find
-from lab.measure.figure import Figure, compare
+from lab.measure.cast import Cast, roles, speaks_http
+from lab.measure.figure import Figure, Target, alone, compare
 from lab.measure.turns import Part, Step
 from lab.measure.whole import measure
 
 ROUNDS = 7
-ROLES = ("inventory", "orders")
-PATIENCE_S = 20.0
-STEP_S = 0.6  # planned for one round of one role
+STEP_S = 0.8  # planned for one round of one role
+WHOLE_STEP_S = 2.0
+INSTANCES = 3
 CONDITIONS = {
     "import": "from the start of a process that imports the role to its end",
-    "ready": "from the start of the role's process to its ready line",
+    "ready": "from the start of the role's process to its ready line; the registry, where there "
+    "is one, runs already",
+    "whole": f"registry, orders and {INSTANCES} inventories: from the start of the first process "
+    "until orders knows all inventories",
 }
 BARE = "the bare interpreter"
+WHOLE_TARGET = Target("ours", at_most=1.5)  # on two cores
 
 
 def parts(quick: bool) -> list[Part]:
-    """Return one part per role of every era found here."""
+    """Return one part per role of every era found here, then one per era of many processes."""
     rounds = 1 if quick else ROUNDS
-    return [_part(era, role, rounds) for era in find.eras() for role in ROLES]
+    eras = find.eras()
+    each = [_part(era, role, rounds) for era in eras for role in roles(era)]
+    return each + [_whole(era, rounds) for era in eras if speaks_http(era)]
 
 
 def run(quick: bool, progress: Callable[[str], None], only: str = "") -> dict[str, Any]:
@@ -60,6 +65,20 @@ def _part(era: find.Era, role: str, rounds: int) -> Part:
     return Part(names, STEP_S * rounds, run)
 
 
+def _whole(era: find.Era, rounds: int) -> Part:
+    name = f"start/{era.number}/whole/ready"
+
+    def run(step: Step) -> list[Figure]:
+        took_s = []
+        for number in range(rounds):
+            with Cast(era) as cast:
+                took_s.append(cast.start_whole(INSTANCES))
+            step(f"start of the whole of {era.package}, round {number + 1}", WHOLE_STEP_S)
+        return [alone(name, "s", took_s, WHOLE_TARGET)]
+
+    return Part((name,), WHOLE_STEP_S * rounds, run)
+
+
 def _milliseconds_to_end(arguments: Sequence[str]) -> float:
     began = time.perf_counter()
     command = [sys.executable, *arguments]
@@ -68,45 +87,7 @@ def _milliseconds_to_end(arguments: Sequence[str]) -> float:
 
 
 def _milliseconds_to_ready(era: find.Era, role: str) -> float:
-    scheme = era.schemes["portable"]
-    with tempfile.TemporaryDirectory(prefix="eras-measure-") as directory:
-        store = ("--store", str(Path(directory, "store.sqlite")))
-        # No inventory listens there: orders must stand without it, and so it does.
-        where = {
-            "inventory": ("--listen", f"{scheme}://127.0.0.1:0"),
-            "orders": (
-                "--inventory",
-                f"{scheme}://127.0.0.1:9",
-                "--counter",
-                f"{directory}/counter",
-            ),
-        }[role]
-        began = time.perf_counter()
-        with _Role([sys.executable, "-m", era.package, role, *where, *store]) as process:
-            process.wait_until_ready()
-            return (time.perf_counter() - began) * 1000
-
-
-class _Role:
-    """A role that is started to be timed, and stopped at once."""
-
-    def __init__(self, command: Sequence[str]) -> None:
-        self._command = command
-        self._process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=find.child_environment()
-        )
-
-    def __enter__(self) -> _Role:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.communicate()
-
-    def wait_until_ready(self) -> None:
-        """Return at the ready line; raises RuntimeError with what it said instead."""
-        assert self._process.stdout  # noqa: S101  (a pipe was asked for)
-        readable, _, _ = select.select([self._process.stdout], [], [], PATIENCE_S)
-        line = self._process.stdout.readline().decode() if readable else ""
-        if " ready at " not in line:
-            raise RuntimeError(f"{' '.join(self._command[1:4])} did not get ready: {line.strip()}")
+    with Cast(era) as cast:
+        if speaks_http(era) and role != "registry":
+            cast.start("registry")
+        return cast.start(role) * 1000

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
+import re
 import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
-from lab import find
-from lab.measure import CannotMeasure
+from lab.measure import child
 from lab.measure.figure import Figure, alone
 from lab.measure.turns import Part, Step
 from lab.measure.whole import measure
@@ -37,16 +36,22 @@ def _part(name: str) -> Part:
     options, planned_s = COMMANDS[name]
 
     def run(step: Step) -> list[Figure]:
-        command = [sys.executable, "-m", "pytest", "--quiet", *options]
+        verdict, done = "pytest said nothing", 0.0
         began = time.monotonic()
-        ended = subprocess.run(
-            command, cwd=find.ROOT, capture_output=True, text=True, env=find.child_environment()
-        )
+        for line in child.lines([sys.executable, "-m", "pytest", "--quiet", *options]):
+            verdict = line or verdict
+            share = _share(line)
+            if share:
+                step(f"{name}: {share:.0%}", (share - done) * planned_s)
+                done = share
         took_s = time.monotonic() - began
-        verdict = (ended.stdout.strip().splitlines() or ["pytest said nothing"])[-1]
-        if ended.returncode:
-            raise CannotMeasure(f"the suite does not pass: {verdict}")
-        step(f"{name}: {verdict}", planned_s)
+        step(f"{name}: {verdict}", (1 - done) * planned_s)
         return [alone(name, "s", [took_s], note=verdict)]
 
     return Part((name,), planned_s, run)
+
+
+def _share(line: str) -> float:
+    """Which share of the tests is done, 0..1, if a line of pytest's tells it; else 0."""
+    told = re.search(r"\[ *(\d+)%\]$", line)
+    return int(told[1]) / 100 if told else 0.0

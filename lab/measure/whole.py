@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from lab.measure import CannotMeasure, machine
+from lab.measure import CannotMeasure, Interrupted, machine
 from lab.measure.turns import Part, Remaining, chosen, duration
+
+SILENT_S = 2.0  # whoever waits for longer wants to know for what
 
 
 def measure(
@@ -17,9 +19,9 @@ def measure(
 ) -> dict[str, Any]:
     """Run those of `parts` that `only` chooses; return what `lab.measure` says a run returns.
 
-    A part that fails is told and left out, and so is the rest after Ctrl-C: what is not there is
-    listed under "missing", and another run can fetch it with `only`. Raises ValueError for a bad
-    `only`.
+    A part that fails is told and left out: what is not there is listed under "missing", and
+    another run can fetch it with `only`. Raises ValueError for a bad `only`, Interrupted (with
+    what there is) after Ctrl-C.
     """
     plan = chosen(parts, only)
     planned_s = sum(part.planned_s for part in plan)
@@ -27,23 +29,29 @@ def measure(
     remaining = Remaining(planned_s, progress)
     described = machine.describe()
     found: list[dict[str, Any]] = []
+
+    def whole() -> dict[str, Any]:
+        there = {figure["name"] for figure in found}
+        return {
+            "machine": described,
+            "conditions": dict(conditions),
+            "missing": [name for part in parts for name in part.names if name not in there],
+            "figures": found,
+        }
+
     try:
         for part in plan:
             found += _figures(part, remaining, progress)
-    except KeyboardInterrupt:
-        progress(f"interrupted, with {len(found)} figures")
-    there = {figure["name"] for figure in found}
-    return {
-        "machine": described,
-        "conditions": dict(conditions),
-        "missing": [name for part in parts for name in part.names if name not in there],
-        "figures": found,
-    }
+    except KeyboardInterrupt as interrupt:
+        raise Interrupted(whole()) from interrupt
+    return whole()
 
 
 def _figures(
     part: Part, remaining: Remaining, progress: Callable[[str], None]
 ) -> list[dict[str, Any]]:
+    if part.planned_s > SILENT_S:
+        progress(f"{part.names[0]} begins, about {duration(part.planned_s)}")
     try:
         return [figure.as_json() for figure in part.run(remaining.step)]
     except CannotMeasure as failure:

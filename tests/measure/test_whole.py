@@ -1,6 +1,8 @@
 """A part that fails, or Ctrl-C, costs its own figures and not those already measured."""
 
-from lab.measure import CannotMeasure
+import pytest
+
+from lab.measure import CannotMeasure, Interrupted
 from lab.measure.figure import Figure, alone
 from lab.measure.turns import Part, Step
 from lab.measure.whole import measure
@@ -32,9 +34,17 @@ def test_a_part_that_fails_is_told_and_listed_as_missing() -> None:
 
 def test_ctrl_c_keeps_what_has_been_measured() -> None:
     parts = [fine("a"), broken("b", KeyboardInterrupt()), fine("c")]
-    measurement = measure(parts, {}, lambda _: None, "")
-    assert names(measurement) == ["a"]
-    assert measurement["missing"] == ["b", "c"]
+    with pytest.raises(Interrupted) as interrupted:
+        measure(parts, {}, lambda _: None, "")
+    assert names(interrupted.value.measurement) == ["a"]
+    assert interrupted.value.measurement["missing"] == ["b", "c"]
+
+
+def test_a_long_part_is_told_before_it_begins():
+    told: list[str] = []
+    long = Part(("a",), 60.0, fine("a").run)
+    measure([long, fine("b")], {}, told.append, "")
+    assert told[1:] == ["a begins, about 60 s"]
 
 
 def test_what_was_not_asked_for_is_missing_too() -> None:

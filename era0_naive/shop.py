@@ -35,6 +35,7 @@ __all__ = [  # the shop's front door: whoever needs the business imports this mo
     "place",
     "read_catalogue",
     "read_outcome",
+    "refusal",
     "refuse",
     "respond",
     "show",

@@ -12,6 +12,7 @@ from lab.contract import (
     Customer,
     CustomerTimeout,
     CutOff,
+    Door,
     NotTheContract,
     Outcome,
     ShopClosed,
@@ -23,14 +24,25 @@ LONGEST_ANSWER_BYTES = 16 << 20
 SOCKET_PATH_BYTES = 107  # sun_path, unix(7): one less than its 108, for the closing zero
 
 
-def customer_at(address: str) -> Customer:
-    """A customer for `unix:PATH`, `http://host:port` or `https://host:port`; ValueError else."""
-    if address.startswith("unix:"):
-        return Customer(Counter(Path(address.removeprefix("unix:"))))
+def door_at(address: str) -> Door:
+    """The way in at `unix:PATH` (a counter), `http+unix:PATH` (a web shop behind a Unix socket),
+    `http://host:port` or `https://host:port`. ValueError else.
+    """
+    scheme, _, path = address.partition(":")
+    if scheme == "unix":
+        return Counter(Path(path))
+    if scheme == "http+unix":
+        return Web("http://orders", Path(path))
     parts = urlsplit(address)
     if parts.scheme in ("http", "https") and parts.hostname:
-        return Customer(Web(address))
-    raise ValueError(f"address {address!r}: accepted are unix:PATH and http://host:port")
+        return Web(address)
+    accepted = "unix:PATH and http://host:port (or http+unix:PATH)"
+    raise ValueError(f"address {address!r}: accepted are {accepted}")
+
+
+def customer_at(address: str) -> Customer:
+    """A customer who goes in at that door. ValueError if it is none."""
+    return Customer(door_at(address))
 
 
 class Counter:
@@ -88,12 +100,15 @@ class Counter:
 class Web:
     """A shop that speaks HTTP, at an address of any host, in any language."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, unix_socket: Path | None = None) -> None:
+        """`unix_socket`: where to connect instead of the URL's host."""
         parts = urlsplit(url)
-        self._connect = (
+        self._connection = (
             http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         )
-        self._place = parts.netloc
+        self._unix_socket = unix_socket
+        self._place = str(unix_socket or parts.netloc)
+        self._host = parts.netloc
         self._prefix = parts.path.rstrip("/")
 
     def ask(self, operation: Any, timeout_s: float) -> Outcome:
@@ -103,11 +118,7 @@ class Web:
         for the network and not their sum, as it does in most HTTP clients.
         """
         method, path, body = request_of(operation)
-        connection = self._connect(self._place, timeout=timeout_s)
-        try:
-            connection.connect()
-        except OSError as error:
-            raise ShopClosed(f"nobody at {self._place}: {error}") from error
+        connection = self._connect(timeout_s)
         headers = {"Accept": "application/json, application/problem+json"}
         if body:
             headers["Content-Type"] = "application/json"
@@ -123,6 +134,29 @@ class Web:
             connection.close()
 
     def close(self) -> None: ...
+
+    def _connect(self, timeout_s: float) -> http.client.HTTPConnection:
+        connection = self._connection(self._host, timeout=timeout_s)
+        try:
+            if self._unix_socket:
+                connection.sock = _unix_connection(self._unix_socket, timeout_s)
+            else:
+                connection.connect()
+        except OSError as error:
+            connection.close()
+            raise ShopClosed(f"nobody at {self._place}: {error}") from error
+        return connection
+
+
+def _unix_connection(path: Path, timeout_s: float) -> socket.socket:
+    line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    line.settimeout(timeout_s)
+    try:
+        line.connect(str(path))
+    except OSError:
+        line.close()
+        raise
+    return line
 
 
 def _outcome(line: bytes) -> Outcome:

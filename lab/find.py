@@ -34,6 +34,11 @@ class Era:
         """`1` for `era1_raw_network`; a learner's own era is called by its whole name."""
         return self.package[3] if is_numbered(self.package) else self.package
 
+    @property
+    def speaks_http(self) -> bool:
+        """Whether there are many instances at URLs (eras 3 to 6), or one and a counter."""
+        return "http" in self.schemes.values()
+
 
 def is_numbered(package: str) -> bool:
     """Whether the name is that of one of the seven eras."""

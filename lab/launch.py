@@ -16,6 +16,7 @@ from lab.guard import Guard
 
 READY_S = 15.0  # a loaded machine starts Python slowly
 STOP_S = 3.0
+DRAIN_S = 6.0  # who is asked to end may first finish what it has begun
 READY_LINE = re.compile(rb"^\w+ ready at (\S+)\s*$")
 TOLD_LINES = 12
 
@@ -44,6 +45,7 @@ class Role:
         self._environment = dict(environment)
         self._process: subprocess.Popen[bytes] | None = None
         self._reader: threading.Thread | None = None
+        self._ready: queue.Queue[str] = queue.Queue()
 
     @property
     def is_running(self) -> bool:
@@ -58,26 +60,40 @@ class Role:
 
     def start(self) -> str:
         """Start it and wait for its ready line; returns the address. Raises RoleFailed."""
-        self._process = subprocess.Popen(
-            self.argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=self._environment,
-            start_new_session=True,  # a group of its own, so that whatever it starts ends with it
-        )
-        self._guard.watch(self._process.pid)
-        ready: queue.Queue[str] = queue.Queue()
-        self._reader = threading.Thread(target=self._read, args=(self._process, ready), daemon=True)
-        self._reader.start()
+        self.begin()
+        return self.wait_ready()
+
+    def begin(self) -> None:
+        """The starting alone, so that several can get ready at once. Raises RoleFailed."""
         try:
-            self.address = ready.get(timeout=READY_S)
+            self._process = subprocess.Popen(
+                self.argv,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=self._environment,
+                start_new_session=True,  # a group of its own: whatever it starts ends with it
+            )
+        except OSError as error:  # a variant's program that is not installed
+            raise RoleFailed(f"{self.name} cannot be started: {error}") from error
+        self._guard.watch(self._process.pid)
+        self._ready = queue.Queue()
+        told = (self._process, self._ready)
+        self._reader = threading.Thread(target=self._read, args=told, daemon=True)
+        self._reader.start()
+
+    def wait_ready(self) -> str:
+        """Wait for the ready line of the process that was begun; returns the address.
+
+        Raises RoleFailed.
+        """
+        try:
+            self.address = self._ready.get(timeout=READY_S)
         except queue.Empty:
             self.kill()
             raise RoleFailed(f"{self.name} was not ready in {READY_S:g} s{self._told()}") from None
         if not self.address:
-            code = self._process.wait()
-            self.kill()
+            code = self._end(signal.SIGKILL)
             raise RoleFailed(f"{self.name} ended with exit code {code}{self._told()}")
         return self.address
 
@@ -89,6 +105,23 @@ class Role:
         """Ask it to end; make it end if it does not."""
         self.ask_to_stop()
         self._end(signal.SIGTERM)
+
+    def terminate(self) -> int:
+        """SIGTERM to the process itself, as an orchestrator sends it; returns the exit code.
+
+        Raises RoleFailed if it does not run, or does not end within DRAIN_S.
+        """
+        if not self.is_running:
+            raise RoleFailed(f"{self.name} is not running{self._told()}")
+        os.kill(self.pid, signal.SIGTERM)
+        assert self._process  # noqa: S101  (it runs)
+        try:
+            self._process.wait(DRAIN_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            told = f"{self.name} still ran {DRAIN_S:g} s after SIGTERM{self._told()}"
+            raise RoleFailed(told) from None
+        return self._end(signal.SIGKILL)
 
     def ask_to_stop(self) -> None:
         """The asking alone, so that several can end at once."""
@@ -109,10 +142,11 @@ class Role:
             raise RoleFailed(f"{self.name} is not running{self._told()}")
         os.killpg(self.pid, number)
 
-    def _end(self, number: int) -> None:
+    def _end(self, number: int) -> int:
+        """Signal the group, see it off; returns the exit code, 0 of what never ran."""
         process = self._process
         if process is None:
-            return
+            return 0
         if process.poll() is None:
             os.killpg(process.pid, number)
         try:
@@ -123,6 +157,7 @@ class Role:
         self._guard.forget(process.pid)
         if self._reader:
             self._reader.join(STOP_S)
+        return process.returncode
 
     def _read(self, process: subprocess.Popen[bytes], ready: queue.Queue[str]) -> None:
         assert process.stdout  # noqa: S101  (a pipe was asked for)

@@ -1,27 +1,31 @@
-"""A stage: one era's two services as real processes, with a wire between them that can be hurt.
+"""A stage: one era's services as real processes, with a wire between them that can be hurt.
 
 with Stage("1", "portable", knobs=Knobs(loss=0.1), seed=7) as stage:
     print(stage.customer().place("o-1", "sku-0001", 2))
     stage.kill("inventory")
 
-                 counter (a Unix socket)              the wire
-customers  ---------------------------->  orders  <~~~~~~~~~~~~>  inventory
-                                             |                       |
-                                          book.db                stock.db
+with Stage("3", instances=3) as stage:
+    stage.wire_of("inventory-2").set(delay_s=0.2)
+    stage.kill("inventory-1")
+
+Who is on it, and what reaches whom how, is drawn in `lab.cast.counter` and `lab.cast.http`.
 """
 
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
+from lab.cast.counter import CounterCast
+from lab.cast.http import HttpCast
+from lab.cast.setting import Setting, Variant
 from lab.contract import Customer
-from lab.doors import Counter
-from lab.find import FORMS, child_environment, find
+from lab.doors import door_at
+from lab.find import FORMS, find
 from lab.guard import Guard
 from lab.history import Stores, read_stores
 from lab.launch import Role
@@ -29,7 +33,7 @@ from lab.trace import Event, Tape, Witnessed, read_folder
 from lab.wire import Knobs
 from lab.wire.process import WireProcess
 
-INVENTORY_HOST = {"portable": "127.0.0.1", "real": "10.7.0.2"}
+__all__ = ["Stage", "Variant"]
 
 
 class Stage:
@@ -47,11 +51,14 @@ class Stage:
         catalogue: Path | None = None,
         traced: bool = True,
         pcap: Path | None = None,
+        instances: int = 3,
+        variants: Mapping[str, Variant] | None = None,
     ) -> None:
         """`knobs` are of both directions, unless `back` says otherwise for inventory → orders.
 
         directory: for stores, logs and traces; without one they are thrown away at the end.
         catalogue: inventory's goods; without one, the seeded catalogue. pcap: write frames there.
+        From era 3 on: how many instances of inventory, and which role is another program.
         Raises UnknownEra, ValueError (the era does not run over this form), HostError (this
         machine has no form real), RoleFailed.
         """
@@ -64,32 +71,97 @@ class Stage:
         self._ends = ExitStack()
         try:
             self.directory = (directory or self._throwaway_folder()).resolve()
-            self._start(knobs or Knobs(), back, catalogue, traced, pcap)
+            self._traces = self._folder_for_traces(traced)
+            setting = Setting(
+                era=self.era,
+                form=form,
+                seed=seed,
+                directory=self.directory,
+                traces=self._traces,
+                guard=self._set_guard(),
+                ends=self._ends,
+                knobs=knobs or Knobs(),
+                back=back,
+                pcap=pcap,
+                catalogue=catalogue,
+            )
+            # In a folder of its own: a socket's path must be short, and pytest's are not.
+            door = self._throwaway_folder() / "counter"
+            self._cast = cast_for(setting, door, instances, variants or {})
         except BaseException:
             self._ends.close()
             raise
 
     @property
+    def wire(self) -> WireProcess:
+        """What lies between orders and all instances of inventory."""
+        return self._cast.wire
+
+    def wire_of(self, instance: str) -> WireProcess:
+        """The same, for one instance's path. ValueError except on the portable wire of era 3 on."""
+        return self._many("wire_of").wire_of(instance)
+
+    @property
+    def instances(self) -> list[str]:
+        """The roles that own the stock: `inventory`, or `inventory-1` and so on, dead or alive."""
+        return self._cast.instances
+
+    @property
+    def url(self) -> str:
+        """Where customers are served, for `lab.doors.customer_at`: unix:PATH before HTTP; from
+        era 3 on http://HOST:PORT, on a real wire http+unix:PATH.
+        """
+        return self._cast.url
+
+    @property
     def counter(self) -> Path:
-        """The socket at which customers are served."""
-        return self._counter
+        """Eras 0 to 2: the socket at which customers are served. ValueError else."""
+        if isinstance(self._cast, HttpCast):
+            raise ValueError(f"era {self.era.number} has no counter: customers come to stage.url")
+        return self._cast.counter
+
+    @property
+    def registry_url(self) -> str:
+        """From era 3 on, ValueError before: where the registry is, seen from inventory's host."""
+        return self._many("registry_url").registry_url
+
+    @property
+    def secret(self) -> Path:
+        """From era 3 on, ValueError before: the file of what tokens are signed with."""
+        return self._many("secret").secret
 
     def customer(self, name: str = "customer") -> Customer:
-        """A customer at the counter, who asks one thing at a time. Closed with the stage."""
-        door = Counter(self._counter)
+        """A customer at the door, who asks one thing at a time. Closed with the stage."""
+        door = door_at(self._cast.url)
         customer = Customer(Witnessed(door, Tape(self._traces, name)) if self._traces else door)
         self._ends.callback(customer.close)
         return customer
 
     def kill(self, role: str) -> None:
-        """kill -9 of `orders` or `inventory`."""
-        self._role(role).kill()
+        """kill -9 of a role."""
+        self._cast.kill(self._role(role).name)
 
-    def restart(self, role: str) -> None:
-        """Start it again where it was, with the store it had. Kills it first if it still runs."""
-        chosen = self._role(role)
-        chosen.kill()
-        chosen.start()
+    def restart(self, role: str, variant: Variant | None = None) -> None:
+        """Start it again where it was, with the store it had. Kills it first if it still runs.
+
+        variant: from era 3 on, the program that it is from now on, as a later release.
+        """
+        self._cast.restart(self._role(role).name, variant)
+
+    def terminate(self, role: str) -> int:
+        """SIGTERM, as who replaces it would send; waits for its end, returns its exit code.
+
+        Raises RoleFailed if it does not end in 6 s.
+        """
+        return self._cast.terminate(self._role(role).name)
+
+    def add(self, instance: str = "") -> str:
+        """From era 3 on: start one more instance; its name."""
+        return self._many("add").add(instance)
+
+    def move(self, instance: str) -> None:
+        """From era 3 on: the instance dies (-9) and starts at another address, same name."""
+        self._many("move").move(instance)
 
     def pause(self, role: str) -> None:
         """Let it stand still (SIGSTOP): there, and silent."""
@@ -109,13 +181,23 @@ class Stage:
         """What it has said on stdout and stderr, all its lives together."""
         return self._role(role).log.read_text(errors="replace")
 
+    @property
+    def roles(self) -> list[str]:
+        """The names of all roles, in the order in which they were started."""
+        return list(self._cast.roles)
+
     def stores(self) -> Stores:
         """What lies in both SQLite files now, for the laws."""
-        return read_stores(self._store("inventory"), self._store("orders"))
+        return read_stores(self.directory / "stock.db", self.directory / "book.db")
 
     def trace(self) -> list[Event]:
         """What wire, services and customers have written so far, in order of time."""
-        return read_folder(self._traces) if self._traces else []
+        events = read_folder(self._traces) if self._traces else []
+        return [self._cast.name_ends(event) for event in events]
+
+    def before_end(self, action: Callable[[], object]) -> None:
+        """Do this when the stage closes, before anything on it is stopped."""
+        self._ends.callback(action)
 
     def close(self) -> None:
         """End everything. May be called twice."""
@@ -126,80 +208,29 @@ class Stage:
         self._ends.callback(shutil.rmtree, folder, ignore_errors=True)
         return folder
 
-    def _start(
-        self,
-        knobs: Knobs,
-        back: Knobs | None,
-        catalogue: Path | None,
-        traced: bool,
-        pcap: Path | None,
-    ) -> None:
+    def _folder_for_traces(self, traced: bool) -> Path | None:
         self.directory.mkdir(parents=True, exist_ok=True)
-        self._traces = self.directory / "trace" if traced else None
-        if self._traces:
-            self._traces.mkdir(exist_ok=True)
-        # In a folder of its own: a socket's path must be short, and pytest's are not.
-        self._counter = self._throwaway_folder() / "counter"
-        self._guard = Guard()
-        self._ends.callback(self._guard.close)
-        self.wire = self._ends.enter_context(self._lay_wire(knobs, back, pcap))
+        if not traced:
+            return None
+        folder = self.directory / "trace"
+        folder.mkdir(exist_ok=True)
+        return folder
 
-        scheme = self.era.schemes[self.form]
-        free_port = "" if scheme == "ip" else ":0"  # a raw IP protocol has no ports
-        listen = f"{scheme}://{INVENTORY_HOST[self.form]}{free_port}"
-        goods = ["--catalogue", str(catalogue.resolve())] if catalogue else []
-        self._roles: dict[str, Role] = {}
-        self._ends.callback(self._stop_roles)
-        self._launch("inventory", ["--listen", listen, *goods])
-        inventory = self._roles["inventory"]
-        # Where the port was free to choose, it stays the same over a restart.
-        inventory.argv[inventory.argv.index(listen)] = inventory.address
-        if self.form == "portable":
-            self.wire.forward_to(inventory.address)
-        towards = self.wire.address_for_orders or inventory.address
-        self._launch("orders", ["--inventory", towards, "--counter", str(self._counter)])
-
-    def _lay_wire(self, knobs: Knobs, back: Knobs | None, pcap: Path | None) -> WireProcess:
-        trace = self._traces / "wire.jsonl" if self._traces else None
-        if self.form == "portable" and self.era.schemes["portable"] == "tcp":
-            if pcap:
-                raise ValueError("a relay of streams has no packets to capture: take form real")
-            return WireProcess.streams(knobs, seed=self.seed, back=back, trace_path=trace)
-        lay = WireProcess.real if self.form == "real" else WireProcess.portable
-        return lay(knobs, seed=self.seed, back=back, trace_path=trace, pcap_path=pcap)
-
-    def _launch(self, name: str, options: list[str]) -> None:
-        inside = []
-        if self.form == "real":
-            host = self.wire.orders if name == "orders" else self.wire.inventory
-            inside = host.argv_prefix(die_with_parent=False)  # the guard sees to that
-        environment = child_environment()
-        if self._traces:
-            environment["ERAS_TRACE"] = str(self._traces)
-        store = ["--store", str(self._store(name))]
-        role = Role(
-            name,
-            [*inside, sys.executable, "-m", self.era.package, name, *options, *store],
-            log=self.directory / f"{name}.log",
-            guard=self._guard,
-            environment=environment,
-        )
-        self._roles[name] = role
-        role.start()
-
-    def _store(self, role: str) -> Path:
-        return self.directory / {"inventory": "stock.db", "orders": "book.db"}[role]
+    def _set_guard(self) -> Guard:
+        guard = Guard()
+        self._ends.callback(guard.close)
+        return guard
 
     def _role(self, name: str) -> Role:
-        if name not in self._roles:
-            raise ValueError(f"role {name!r}: accepted are {', '.join(self._roles)}")
-        return self._roles[name]
+        if name not in self._cast.roles:
+            raise ValueError(f"role {name!r}: accepted are {', '.join(self._cast.roles)}")
+        return self._cast.roles[name]
 
-    def _stop_roles(self) -> None:
-        for role in self._roles.values():
-            role.ask_to_stop()
-        for role in self._roles.values():
-            role.stop()
+    def _many(self, asked: str) -> HttpCast:
+        if isinstance(self._cast, HttpCast):
+            return self._cast
+        era = self.era.number
+        raise ValueError(f"{asked}: era {era} has one inventory at one address, era 3 has many")
 
     def __enter__(self) -> Stage:
         return self
@@ -213,4 +244,13 @@ class Stage:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<Stage era {self.era.number} {self.form} {list(self._roles.values())}>"
+        return f"<Stage era {self.era.number} {self.form} {list(self._cast.roles.values())}>"
+
+
+def cast_for(
+    setting: Setting, door: Path, instances: int, variants: Mapping[str, Variant]
+) -> CounterCast | HttpCast:
+    """Start whoever this era needs. Raises what `Stage` does."""
+    if setting.era.speaks_http:
+        return HttpCast(setting, instances, variants, door)
+    return CounterCast(setting, door)

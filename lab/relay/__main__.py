@@ -13,15 +13,11 @@ import contextlib
 import selectors
 import sys
 
-from lab.relay.shell import Relay
-from lab.relay.stream import Path
-from lab.wire import Witness
+from lab.relay.switchboard import Switchboard
 from lab.wire.__main__ import add_common_arguments
-from lab.wire.control import Control
 from lab.wire.hold import die_with_parent
-from lab.wire.portable import Address, AddressError, read_address
+from lab.wire.portable import AddressError, read_address
 from lab.wire.pump import sharpen_timers
-from lab.wire.trace import TraceFile
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -36,24 +32,17 @@ def command_line() -> argparse.ArgumentParser:
     return parser
 
 
-async def carry(
-    arguments: argparse.Namespace, inventory: Address | None, witness: Witness | None
-) -> None:
+async def carry(switchboard: Switchboard) -> None:
     """Relay until stdin ends."""
-    there = Path(arguments.seed, "there", 0, arguments.knobs, witness)
-    back = Path(arguments.seed, "back", 1, arguments.back or arguments.knobs, witness)
-    relay = Relay(arguments.seed, (there, back), inventory)
-    verbs = {"forward": relay.obey_forward, "toxics": relay.obey_toxics}
-    control = Control(relay.paths, [0, 0], verbs)
     ended = asyncio.Event()
 
     def obey() -> None:
-        if not control.serve():
+        if not switchboard.control.serve():
             ended.set()
-        relay.turned()
+        switchboard.turned()
 
     asyncio.get_running_loop().add_reader(0, obey)
-    control.answer({"ready": "streams", "address_for_orders": await relay.open()})
+    switchboard.control.answer({"ready": "streams", "address_for_orders": switchboard.listen()})
     await ended.wait()
 
 
@@ -61,9 +50,11 @@ def main() -> None:
     """Set up the relay, say so, and carry streams until stdin ends."""
     parser = command_line()
     arguments = parser.parse_args()
+    knobs = (arguments.knobs, arguments.back or arguments.knobs)
+    trace = (arguments.trace, arguments.head_bytes)
     try:
         inventory = read_address(arguments.inventory, "tcp") if arguments.inventory else None
-        witness = TraceFile(arguments.trace) if arguments.trace else None
+        switchboard = Switchboard(arguments.seed, knobs, inventory, trace)
     except (AddressError, OSError) as problem:
         parser.error(str(problem))
     if arguments.die_with_parent and sys.platform == "linux":
@@ -73,7 +64,7 @@ def main() -> None:
     loop = asyncio.SelectorEventLoop(selectors.SelectSelector())
     asyncio.set_event_loop(loop)
     with contextlib.suppress(KeyboardInterrupt):
-        loop.run_until_complete(carry(arguments, inventory, witness))
+        loop.run_until_complete(carry(switchboard))
 
 
 if __name__ == "__main__":

@@ -110,8 +110,9 @@ class Connection:
             if not piece:
                 break
             writer.write(piece)
+            arrived_at = monotonic()  # who receives it may have answered by the time we go on
             await writer.drain()
-            path.arrived(monotonic(), number, piece)
+            path.arrived(arrived_at, number, piece)
             under_way.delivered()
         if self._streams[port].room_bytes(self._relay.toxics(port)) == 0:
             return self._end("close")

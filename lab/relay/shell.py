@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import socket
 from collections.abc import Iterator, Mapping
 from time import monotonic
 
@@ -19,6 +20,8 @@ from lab.relay.toxics import NAMES, Toxics
 from lab.wire.control import ports
 from lab.wire.knobs import KnobError
 from lab.wire.portable import Address, read_address
+
+BACKLOG = 128  # a crowd knocks at once
 
 
 class Relay:
@@ -33,11 +36,15 @@ class Relay:
         self._toxic_since = [0.0, 0.0]
         self._turned = asyncio.Event()
         self._connected_ever = 0
+        self._serving: asyncio.Task[None] | None = None
 
-    async def open(self) -> str:
-        """Listen on a free loopback port; return the address for orders."""
-        self._server = await asyncio.start_server(self._welcome, "127.0.0.1", 0)
-        host, port = self._server.sockets[0].getsockname()
+    def listen(self) -> str:
+        """Listen on a free loopback port, and no more on an earlier one; return the address."""
+        listener = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
+        host, port = listener.getsockname()
+        if self._serving:
+            self._serving.cancel()
+        self._serving = asyncio.get_running_loop().create_task(self._serve(listener))
         return f"tcp://{host}:{port}"
 
     def obey_forward(self, command: Mapping[str, object]) -> None:
@@ -63,6 +70,11 @@ class Relay:
         """The toxics in force for what orders (0) or inventory (1) sends."""
         return self._toxics[port]
 
+    def take_after(self, other: Relay) -> None:
+        """Have the toxics of the other from now on."""
+        self._toxics = list(other._toxics)
+        self._toxic_since = list(other._toxic_since)
+
     async def until_turned(self, timeout_s: float | None = None) -> None:
         """Wait until something is turned, or for so long."""
         with contextlib.suppress(TimeoutError):
@@ -82,13 +94,19 @@ class Relay:
             if toxics.timeout_s:
                 yield start + toxics.timeout_s, "close"
 
+    async def _serve(self, listener: socket.socket) -> None:
+        async with await asyncio.start_server(self._welcome, sock=listener) as server:
+            await server.serve_forever()
+
     async def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connected_ever += 1
         chance = random.Random(f"{self._seed}/{self._connected_ever}")
         await self.until_passable(0)
         await self.until_passable(1)
+        while self.inventory is None:  # who listens already, and is not yet known, is waited for
+            await self.until_turned()
         try:
-            ends = await asyncio.open_connection(*(self.inventory or ("127.0.0.1", 0)))
+            ends = await asyncio.open_connection(*self.inventory)
         except OSError:
             reset(writer)
             return

@@ -15,7 +15,8 @@ into a few segments has nothing behind it that could trigger that.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import replace
 
 from lab.relay.toxics import Toxics
@@ -56,9 +57,14 @@ class Path:
         # 2. Segments fit any MTU.
         self._line.knobs = replace(knobs, partitioned=False, queue_bytes=0, mtu_bytes=65535)
 
-    def follow(self, fates: Iterable[str]) -> None:
-        """Let the next segments meet these fates."""
-        self._line.follow(fates)
+    @property
+    def script(self) -> deque[str]:
+        """The fates of the next segments."""
+        return self._line.script
+
+    @script.setter
+    def script(self, script: deque[str]) -> None:
+        self._line.script = script
 
     @property
     def stats(self) -> dict[str, int]:

@@ -18,7 +18,7 @@ from lab.wire.hold import die_with_parent
 from lab.wire.knobs import KnobError, Knobs, knobs_from
 from lab.wire.portable import AddressError, Relay, read_address, resolved
 from lab.wire.pump import Pump
-from lab.wire.trace import TraceFile, Witnesses
+from lab.wire.trace import HEAD_BYTES, TraceFile, Witnesses
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -42,6 +42,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--knobs", type=read_knobs, default=Knobs(), help='JSON: {"loss": 0.1}')
     parser.add_argument("--back", type=read_knobs, help="knobs of the way back, if they differ")
     parser.add_argument("--trace", type=Path, help="append events to this file of JSON lines")
+    parser.add_argument("--head-bytes", type=int, default=HEAD_BYTES, help="of a frame, in events")
     parser.add_argument(
         "--die-with-parent", action="store_true", help="Linux: even if it is killed"
     )
@@ -63,7 +64,7 @@ def witness_for(arguments: argparse.Namespace) -> Witness | None:
     """Open the trace and the capture that were asked for."""
     witnesses: list[Witness] = []
     if arguments.trace:
-        witnesses.append(TraceFile(arguments.trace))
+        witnesses.append(TraceFile(arguments.trace, head_bytes=arguments.head_bytes))
     if arguments.pcap:
         from lab.pcap import Capture  # loaded only by those who ask for it
 

@@ -4,7 +4,8 @@
     {"do": "script", "direction": "back", "fates": ["drop", "deliver"]}
     {"do": "heal", "direction": null}   {"do": "stats"}
 
-A form may have verbs of its own, e.g. {"do": "forward", "to": "udp://127.0.0.1:4000"}.
+A form may have verbs of its own, e.g. {"do": "forward", "to": "udp://127.0.0.1:4000"}. Where there
+are several paths, "path": NAME means one of them; without it all are meant.
 
 A refused command changes nothing and is answered with {"error": why}.
 """
@@ -13,12 +14,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
 from lab.wire.core import DIRECTIONS
-from lab.wire.knobs import KnobError, Knobs, knobs_from
+from lab.wire.knobs import KnobError, Knobs, knobs_from, read_script
 
 Command = dict[str, Any]
 Verb = Callable[[Command], object]
@@ -28,13 +30,14 @@ class Steerable(Protocol):
     """What has knobs: a line of the wire, or a path of the stream relay."""
 
     knobs: Knobs
-
-    def follow(self, fates: Iterable[str]) -> None:
-        """Let the next frames meet these fates."""
+    script: deque[str]  # the fates of the next frames
 
     @property
     def stats(self) -> dict[str, int]:
         """Counts so far."""
+
+
+Lines = tuple[Steerable, Steerable]
 
 
 class Control:
@@ -42,7 +45,7 @@ class Control:
 
     def __init__(
         self,
-        lines: tuple[Steerable, Steerable],
+        lines: Lines,
         undeliverable: Sequence[int],
         verbs: Mapping[str, Verb],
         commands_fd: int = 0,
@@ -51,7 +54,7 @@ class Control:
         """`undeliverable` counts per direction; `verbs` are those of the form, and may raise
         ValueError to refuse.
         """
-        self._lines = lines
+        self._paths = {"": lines}
         self._undeliverable = undeliverable
         self._commands_fd = commands_fd
         self._answers_fd = answers_fd
@@ -63,6 +66,10 @@ class Control:
             "stats": self._stats,
             **verbs,
         }
+
+    def add_path(self, name: str, lines: Lines) -> None:
+        """Take one more path under command."""
+        self._paths[name] = lines
 
     def serve(self) -> bool:
         """Obey what has arrived; False when the other side has closed its end."""
@@ -93,25 +100,47 @@ class Control:
     def _set(self, command: Command) -> None:
         lines = self._directed(command)
         wished = [knobs_from(command.get("knobs"), line.knobs) for line in lines]
-        for line, knobs in zip(lines, wished, strict=True):  # both or, if one refuses, none
+        for line, knobs in zip(lines, wished, strict=True):  # all or, if one refuses, none
             line.knobs = knobs
 
     def _script(self, command: Command) -> None:
-        for line in self._directed(command):
-            line.follow(command.get("fates") or ())
+        for port in ports(command.get("direction")):
+            # One for all paths: the next fate is that of the next frame, whichever way it takes.
+            script = deque(read_script(command.get("fates") or ()))
+            for lines in self._chosen(command):
+                lines[port].script = script
 
     def _heal(self, command: Command) -> None:
         for line in self._directed(command):
             line.knobs = replace(line.knobs, partitioned=False)
 
     def _stats(self, command: Command) -> dict[str, object]:
+        chosen = self._chosen(command)
         return {
-            name: line.stats | {"undeliverable": count}
-            for name, line, count in zip(DIRECTIONS, self._lines, self._undeliverable, strict=True)
+            name: summed([lines[port].stats for lines in chosen]) | {"undeliverable": count}
+            for port, (name, count) in enumerate(zip(DIRECTIONS, self._undeliverable, strict=True))
         }
 
     def _directed(self, command: Command) -> list[Steerable]:
-        return [self._lines[port] for port in ports(command.get("direction"))]
+        return [
+            lines[port]
+            for lines in self._chosen(command)
+            for port in ports(command.get("direction"))
+        ]
+
+    def _chosen(self, command: Command) -> list[Lines]:
+        name = command.get("path")
+        if name is None:
+            return list(self._paths.values())
+        if name not in self._paths:
+            accepted = ", ".join(filter(None, self._paths)) or "none, there is but one"
+            raise KnobError(f"path is {name!r}; accepted: {accepted}")
+        return [self._paths[name]]
+
+
+def summed(stats: Sequence[Mapping[str, int]]) -> dict[str, int]:
+    """Counts of several lines together."""
+    return {name: sum(each[name] for each in stats) for name in stats[0]}
 
 
 def _read_object(text: bytes) -> Command:

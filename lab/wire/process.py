@@ -8,6 +8,7 @@ with WireProcess.real(Knobs(loss=0.05, delay_s=0.01), seed=7) as wire:
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -19,6 +20,7 @@ from typing import Any
 from lab.wire.console import Console, WireError
 from lab.wire.knobs import Knobs
 from lab.wire.namespaces import INVENTORY_ADDRESS, ORDERS_ADDRESS, Host
+from lab.wire.trace import HEAD_BYTES
 
 __all__ = ["WireError", "WireProcess"]
 
@@ -36,12 +38,15 @@ class WireProcess:
         seed: int,
         trace_path: Path | None,
         hosts: Sequence[Host] = (),
+        head_bytes: int = HEAD_BYTES,
     ) -> None:
         """Use `WireProcess.real`, `.portable` or `.streams`."""
         self.hosts = tuple(hosts)
+        self._path: str | None = None
         common = [f"--seed={seed}", f"--knobs={json.dumps(asdict(knobs))}"]
         common += [f"--back={json.dumps(asdict(back))}"] if back else []
         common += [f"--trace={trace_path.absolute()}"] if trace_path else []
+        common += [f"--head-bytes={head_bytes}"]
         tun_fds = [host.tun_fd for host in hosts]
         self._console = Console(module, [*arguments, *common], pass_fds=tun_fds)
         self.address_for_orders: str | None = self._console.ready["address_for_orders"]
@@ -57,10 +62,12 @@ class WireProcess:
         sysctls: Mapping[str, str] | None = None,
         trace_path: Path | None = None,
         pcap_path: Path | None = None,
+        head_bytes: int = HEAD_BYTES,
     ) -> WireProcess:
         """A wire between two hosts with real interfaces: `.orders` and `.inventory`.
 
-        `sysctls` (dotted names) are set on both hosts. Raises HostError where
+        `sysctls` (dotted names) are set on both hosts; the trace keeps the first `head_bytes` of
+        each frame. Raises HostError where
         `lab.wire.namespaces.available()` gives a reason.
         """
         with ExitStack() as stack:
@@ -77,6 +84,7 @@ class WireProcess:
                 seed=seed,
                 trace_path=trace_path,
                 hosts=hosts,
+                head_bytes=head_bytes,
             )
             stack.pop_all()
         for host in hosts:
@@ -116,10 +124,12 @@ class WireProcess:
         back: Knobs | None = None,
         inventory: str | None = None,
         trace_path: Path | None = None,
+        head_bytes: int = HEAD_BYTES,
     ) -> WireProcess:
         """The relay for TCP connections on loopback (`lab.relay`), where there are no frames.
 
         Used like `portable`, with tcp://HOST:PORT; knobs do to a stream what TCP makes of them.
+        Where there are many instances, `open_path` makes a path for each.
         """
         return cls(
             "lab.relay",
@@ -128,6 +138,7 @@ class WireProcess:
             back=back,
             seed=seed,
             trace_path=trace_path,
+            head_bytes=head_bytes,
         )
 
     @property
@@ -180,7 +191,7 @@ class WireProcess:
 
     def script(self, direction: str | None, fates: Sequence[str]) -> None:
         """Let the next frames meet these fates (see Knobs). Raises KnobError."""
-        self._console.ask({"do": "script", "direction": direction, "fates": list(fates)})
+        self._ask({"do": "script", "direction": direction, "fates": list(fates)})
 
     def partition(self, direction: str | None = None) -> None:
         """Cut the wire; what is under way still arrives."""
@@ -188,11 +199,25 @@ class WireProcess:
 
     def heal(self, direction: str | None = None) -> None:
         """End a partition; the other knobs stay as they are."""
-        self._console.ask({"do": "heal", "direction": direction})
+        self._ask({"do": "heal", "direction": direction})
 
     def forward_to(self, inventory: str) -> None:
         """Portable and streams: name inventory's address. Raises KnobError."""
-        self._console.ask({"do": "forward", "to": inventory})
+        self._ask({"do": "forward", "to": inventory})
+
+    def open_path(self, name: str) -> str:
+        """Streams: a path for one more instance, or a new one for one that moves; its address.
+
+        Connections wait until `path(name).forward_to(...)` says where the instance is.
+        """
+        address: str = self._console.ask({"do": "open", "path": name})
+        return address
+
+    def path(self, name: str) -> WireProcess:
+        """Streams: the same wire, its verbs meant for the path of one instance only."""
+        one = copy.copy(self)
+        one._path = name
+        return one
 
     def toxics(
         self,
@@ -219,7 +244,7 @@ class WireProcess:
             "slice_gap_s": slice_gap_s,
             "limit_data_bytes": limit_data_bytes,
         }
-        self._console.ask({"do": "toxics", "direction": direction, "toxics": toxics})
+        self._ask({"do": "toxics", "direction": direction, "toxics": toxics})
 
     def stats(self) -> dict[str, dict[str, int]]:
         """Counts per direction, "there" and "back".
@@ -227,7 +252,7 @@ class WireProcess:
         Besides those of `Line.stats` there is `undeliverable` (the receiving kernel did not take
         it) and, in form real, `host_dropped` (lost in the sending host's own queue).
         """
-        stats: dict[str, dict[str, int]] = self._console.ask({"do": "stats"})
+        stats: dict[str, dict[str, int]] = self._ask({"do": "stats"})
         for direction, host in zip(("there", "back"), self.hosts, strict=False):
             stats[direction]["host_dropped"] = host.frames_dropped()
         return stats
@@ -239,7 +264,10 @@ class WireProcess:
             host.close()
 
     def _set(self, direction: str | None, knobs: dict[str, Any]) -> None:
-        self._console.ask({"do": "set", "direction": direction, "knobs": knobs})
+        self._ask({"do": "set", "direction": direction, "knobs": knobs})
+
+    def _ask(self, command: dict[str, Any]) -> Any:
+        return self._console.ask(command | ({"path": self._path} if self._path else {}))
 
     def __enter__(self) -> WireProcess:
         return self

@@ -9,7 +9,7 @@ from pathlib import Path
 from lab.wire.core import Delivery, Fate, Witness
 
 ENDS = ("orders", "inventory")
-HEAD_BYTES = 96  # enough for every header; the rest of a frame is the business's
+HEAD_BYTES = 96  # enough for every header below HTTP; the rest of a frame is the business's
 
 
 class TraceFile:
@@ -19,8 +19,12 @@ class TraceFile:
     the number of the frame in its direction. Times are `time.monotonic()`, or virtual.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Raises OSError if the file cannot be opened."""
+    def __init__(
+        self, path: Path, ends: tuple[str, str] = ENDS, head_bytes: int = HEAD_BYTES
+    ) -> None:
+        """`ends` are who sends at port 0 and at port 1. Raises OSError if it cannot be opened."""
+        self._ends = ends
+        self._head_bytes = head_bytes
         # Each event is one write, so that a reader sees whole lines and a kill loses none.
         self._file = open(path, "ab", buffering=0)  # noqa: SIM115 - open as long as the wire is
 
@@ -53,12 +57,12 @@ class TraceFile:
             "t": now,
             "process": "wire",
             "what": what,
-            "from": ENDS[port],
-            "to": ENDS[1 - port],
+            "from": self._ends[port],
+            "to": self._ends[1 - port],
             "id": number,
             "size": len(frame),
             "note": note,
-            "head": frame[:HEAD_BYTES].hex(),
+            "head": frame[: self._head_bytes].hex(),
         }
         self._file.write(json.dumps(event).encode() + b"\n")
 

@@ -1,0 +1,259 @@
+"""The cast of eras 3 to 6: a registry, any number of inventories, and orders, all at URLs.
+
+form portable
+
+    customers ── http ──▶ orders ◀── the list ── registry
+                            ┊                       ▲
+                            ┊ a path for each       │ register
+                            ▼                       │
+                          relay ┄┄┄▶ inventory-1, inventory-2, ...
+
+form real: the registry and all instances live at inventory's address, a port each
+
+    customers ── Unix socket ──▶ door ──▶ orders ┄┄ one wire ┄┄ registry, inventory-1, ...
+                                 └──── 10.7.0.1 ──┘             └───── 10.7.0.2 ─────┘
+
+On the portable wire an inventory listens at one address and registers another, at which the relay
+listens for it. Both keep theirs over a restart, and get others when the instance moves.
+"""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from lab.cast.setting import Setting, Variant, keep_address
+from lab.find import child_environment
+from lab.launch import Role, RoleFailed
+from lab.trace import Event
+from lab.wire.namespaces import Host
+from lab.wire.process import WireProcess
+
+NETWORK = "10.7.0.0/24"  # of the real wire's hosts
+HEAD_BYTES = 600  # of a segment, in traces: the headers of a request, and what it is about
+DOOR = Path(__file__).with_name("door.py")
+
+
+class HttpCast:
+    """All services, started; ended by the setting's `ends`."""
+
+    def __init__(
+        self, setting: Setting, instances: int, variants: Mapping[str, Variant], socket: Path
+    ) -> None:
+        """`socket`: where customers come in on a real wire. Raises HostError, RoleFailed,
+        ValueError if there is nothing to capture.
+        """
+        self._setting = setting
+        self._variants = dict(variants)
+        self._socket = socket
+        self._door: Role | None = None
+        self._is_real = setting.form == "real"
+        self._advertised: dict[str, str] = {}  # form portable: where the relay listens for whom
+        self._owners: dict[int, str] = {}  # form real: of the ports at inventory's address
+        self.roles: dict[str, Role] = {}
+        self.secret = setting.directory / "secret"
+        self.secret.touch(mode=0o600)
+        self.secret.write_text(secrets.token_hex(32))
+        self.wire = setting.ends.enter_context(self._lay_wire())
+        setting.ends.callback(self._stop)
+
+        self._launch(["registry"])
+        self._launch([f"inventory-{number}" for number in range(1, instances + 1)])
+        self._launch(["orders"])
+
+    @property
+    def url(self) -> str:
+        """Where customers are served, for `lab.doors.customer_at`."""
+        return f"http+unix:{self._socket}" if self._is_real else self.roles["orders"].address
+
+    @property
+    def registry_url(self) -> str:
+        return self.roles["registry"].address
+
+    @property
+    def instances(self) -> list[str]:
+        """The roles that own the stock, dead or alive."""
+        return [name for name in self.roles if name not in ("registry", "orders")]
+
+    def wire_of(self, name: str) -> WireProcess:
+        """The wire, its verbs meant for one instance's path. ValueError if it is not to be had."""
+        if self._is_real:
+            raise ValueError("on a real wire all instances share one path: take form portable")
+        if name not in self.instances:
+            raise ValueError(f"instance {name!r}: accepted are {', '.join(self.instances)}")
+        return self.wire.path(name)
+
+    def add(self, name: str) -> str:
+        """Start one more instance; its name."""
+        known = self.roles
+        fresh = (f"inventory-{n}" for n in range(1, len(known) + 2))
+        name = name or next(each for each in fresh if each not in known)
+        if name in known:
+            raise ValueError(f"instance {name!r}: accepted is a name that none has had yet")
+        self._launch([name])
+        return name
+
+    def move(self, name: str) -> None:
+        """It dies here, without a word, and starts at another address."""
+        if name not in self.instances:
+            raise ValueError(f"instance {name!r}: accepted are {', '.join(self.instances)}")
+        self.kill(name)
+        self._launch([name])
+
+    def kill(self, name: str) -> None:
+        """kill -9."""
+        self.roles[name].kill()
+        if name == "orders":
+            self._close_door()
+
+    def terminate(self, name: str) -> int:
+        """SIGTERM; the exit code of the service."""
+        code = self.roles[name].terminate()
+        if name == "orders":
+            self._close_door()
+        return code
+
+    def restart(self, name: str, variant: Variant | None) -> None:
+        """Start it again where it was; kill it first if it still runs."""
+        self.kill(name)
+        old = self.roles[name]
+        if variant:
+            self._variants[name] = variant
+            self.roles[name] = self._role(name, old.address)
+            self.roles[name].address = old.address
+        self.roles[name].begin()
+        self._wait_ready(name)
+
+    def name_ends(self, event: Event) -> Event:
+        """With the name of the instance where a real wire says inventory: its port tells."""
+        if not self._is_real or event.process != "wire":
+            return event
+        name = self._owners.get(inventory_port(event.head, event.target == "inventory"))
+        if name is None:
+            return event
+        ends = (event.source, name) if event.source == "orders" else (name, event.target)
+        return replace(event, source=ends[0], target=ends[1])
+
+    def _lay_wire(self) -> WireProcess:
+        setting = self._setting
+        if self._is_real:
+            return WireProcess.real(
+                setting.knobs,
+                seed=setting.seed,
+                back=setting.back,
+                trace_path=setting.wire_trace,
+                pcap_path=setting.pcap,
+                head_bytes=HEAD_BYTES,
+            )
+        if setting.pcap:
+            raise ValueError("a relay of streams has no packets to capture: take form real")
+        return WireProcess.streams(
+            setting.knobs,
+            seed=setting.seed,
+            back=setting.back,
+            trace_path=setting.wire_trace,
+            head_bytes=HEAD_BYTES,
+        )
+
+    def _launch(self, names: Sequence[str]) -> None:
+        """Start these at once, each where a port is free, and wait until all are ready."""
+        for name in names:
+            if name not in ("registry", "orders") and not self._is_real:
+                self._advertised[name] = self.wire.open_path(name).replace("tcp:", "http:")
+            host = "127.0.0.1" if name == "orders" else self._setting.inventory_host
+            self.roles[name] = self._role(name, f"http://{host}:0")
+            self.roles[name].begin()
+        for name in names:
+            self._wait_ready(name)
+
+    def _role(self, name: str, listen: str) -> Role:
+        options = ["--listen", listen, "--secret", str(self.secret)]
+        if name == "registry":
+            network = ["--network", NETWORK] if self._is_real else []
+            return self._setting.role(name, ["registry", *options, *network], self._host(name))
+        options += ["--registry", self.registry_url, "--store", str(self._setting.store(name))]
+        if name == "orders":
+            service = ["orders", *options]
+        else:
+            advertised = self._advertised.get(name)
+            advertise = ["--advertise", advertised] if advertised else []
+            service = ["inventory", "--name", name, *options, *advertise, *self._setting.goods]
+        return self._setting.role(name, service, self._host(name), self._variants.get(name))
+
+    def _wait_ready(self, name: str) -> None:
+        """Wait, and then tell whoever must know where it is."""
+        role = self.roles[name]
+        address = role.wait_ready()
+        keep_address(role)
+        if name == "orders":
+            self._open_door(address)
+            return
+        self._owners[port_in(address)] = name
+        if name in self._advertised:
+            self.wire.path(name).forward_to(address.replace("http:", "tcp:"))
+        for each in self.instances if name == "registry" else [name]:
+            self._register(each)
+
+    def _register(self, name: str) -> None:
+        """Do it in the place of an instance that runs and cannot do it itself."""
+        variant = self._variants.get(name)
+        role = self.roles[name]
+        if variant is None or variant.registers or not role.is_running:
+            return
+        url = self._advertised.get(name, role.address)
+        host = self._host(name)
+        inside = host.argv_prefix() if host else []
+        asked = [self.registry_url, str(self.secret), "inventory", name, url]
+        told = subprocess.run(
+            [*inside, sys.executable, "-m", "lab.cast.registrar", *asked],
+            env=child_environment(),
+            capture_output=True,
+            text=True,
+        )
+        if told.returncode:
+            raise RoleFailed(f"{name} cannot be registered: {told.stderr.strip()}")
+
+    def _host(self, name: str) -> Host | None:
+        if not self._is_real:
+            return None
+        return self.wire.orders if name == "orders" else self.wire.inventory
+
+    def _open_door(self, address: str) -> None:
+        """On a real wire orders listens where only its own host can reach it."""
+        self._close_door()
+        if self._is_real:
+            argv = [sys.executable, "-I", "-S", str(DOOR), str(self._socket), address]
+            self._door = self._setting.process("door", argv, self.wire.orders, child_environment())
+            self._door.start()
+
+    def _close_door(self) -> None:
+        """Whoever comes now finds the shop closed."""
+        if self._door:
+            self._door.kill()
+            self._socket.unlink(missing_ok=True)
+            self._door = None
+
+    def _stop(self) -> None:
+        self._close_door()
+        for role in reversed(self.roles.values()):  # orders first: it asks the others
+            role.ask_to_stop()
+        for role in self.roles.values():
+            role.stop()
+
+
+def port_in(url: str) -> int:
+    """The port of http://HOST:PORT."""
+    return int(url.rpartition(":")[2])
+
+
+def inventory_port(packet: bytes, sent_by_orders: bool) -> int:
+    """The TCP port at inventory's end of an IPv4 packet; 0 if it is none."""
+    start = (packet[0] & 15) * 4 if packet else 0
+    if len(packet) < start + 4 or start < 20 or packet[9] != 6:
+        return 0
+    at = start + 2 if sent_by_orders else start
+    return int.from_bytes(packet[at : at + 2], "big")

@@ -1,0 +1,106 @@
+"""What a cast is told before it starts: which era, on which wire, where its files lie."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab.find import Era, child_environment
+from lab.guard import Guard
+from lab.launch import Role
+from lab.wire import Knobs
+from lab.wire.namespaces import Host
+
+INVENTORY_HOST = {"portable": "127.0.0.1", "real": "10.7.0.2"}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Another program in one role's place: a later release, another language.
+
+    argv: instead of `python -m PACKAGE`; the role's name and its options follow. Without one, that.
+    environment: what differs from ours. A PYTHONPATH goes before ours, and before the folder we
+    are in, so that a later release of a package is found first.
+    registers: False if the program knows nothing of a registry; then the stage registers it.
+    """
+
+    argv: Sequence[str] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    registers: bool = True
+
+
+@dataclass(frozen=True)
+class Setting:
+    """`traces` None: nothing is traced. What is put on `ends` is undone when the stage closes."""
+
+    era: Era
+    form: str
+    seed: int
+    directory: Path
+    traces: Path | None
+    guard: Guard
+    ends: ExitStack
+    knobs: Knobs
+    back: Knobs | None
+    pcap: Path | None
+    catalogue: Path | None
+
+    @property
+    def inventory_host(self) -> str:
+        """The host that inventories are told to listen at."""
+        return INVENTORY_HOST[self.form]
+
+    @property
+    def wire_trace(self) -> Path | None:
+        """Where the wire puts down what it sees."""
+        return self.traces / "wire.jsonl" if self.traces else None
+
+    @property
+    def goods(self) -> list[str]:
+        """How an inventory is told what it sells."""
+        return ["--catalogue", str(self.catalogue.resolve())] if self.catalogue else []
+
+    def store(self, role: str) -> Path:
+        """The SQLite file of `orders`, or the one that all inventories share."""
+        return self.directory / ("book.db" if role == "orders" else "stock.db")
+
+    def role(
+        self, name: str, options: Sequence[str], host: Host | None, variant: Variant | None = None
+    ) -> Role:
+        """A process of the era, not started yet. `options` begin with what it is, as `orders`."""
+        variant = variant or Variant()
+        program = variant.argv or [sys.executable, "-m", self.era.package]
+        return self.process(name, [*program, *options], host, environment_for(variant))
+
+    def process(
+        self, name: str, argv: Sequence[str], host: Host | None, environment: Mapping[str, str]
+    ) -> Role:
+        """Any process that says when it is ready, not started yet; on a real wire in `host`."""
+        inside = host.argv_prefix(die_with_parent=False) if host else []  # the guard sees to that
+        traced = {"ERAS_TRACE": str(self.traces)} if self.traces else {}
+        return Role(
+            name,
+            [*inside, *argv],
+            log=self.directory / f"{name}.log",
+            guard=self.guard,
+            environment={**environment, **traced},
+        )
+
+
+def environment_for(variant: Variant) -> dict[str, str]:
+    """Ours, with what the variant wants otherwise."""
+    ours = child_environment()
+    before = variant.environment.get("PYTHONPATH")
+    if not before:
+        return {**ours, **variant.environment}
+    both = {"PYTHONPATH": os.pathsep.join([before, ours["PYTHONPATH"]]), "PYTHONSAFEPATH": "1"}
+    return {**ours, **variant.environment, **both}
+
+
+def keep_address(role: Role) -> None:
+    """Where the port was free to choose, it stays the same over a restart."""
+    role.argv[role.argv.index("--listen") + 1] = role.address

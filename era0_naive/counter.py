@@ -10,6 +10,7 @@ import json
 import socket
 import stat
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,7 +18,11 @@ from typing import Any, Protocol
 from era0_naive import shop, trace
 
 LONGEST_LINE = 65_536  # bytes
-MOST_CUSTOMERS = 200  # at once, a thread each; more of them wait outside
+MOST_CUSTOMERS = 100  # at once, a thread each; more of them wait outside. With a connection to
+# inventory for each of them (era 2) they fit into the 256 files that macOS lets a process open.
+FULL = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+FULL_PAUSE_S = 0.05
+LEFT = {errno.ECONNABORTED, errno.EPROTO}  # who knocked is gone before the door was open
 
 
 class Desk(Protocol):
@@ -37,10 +42,25 @@ def serve(path: Path, desk: Desk, ready: Callable[[str], None]) -> None:
             ready(f"unix:{path}")
             while True:
                 places.acquire()
-                customer, _ = door.accept()
+                customer = next_from(door)
                 threading.Thread(target=_attend, args=(customer, desk, places), daemon=True).start()
         finally:
             path.unlink(missing_ok=True)
+
+
+def next_from(door: socket.socket) -> socket.socket:
+    """Waits for the next one to connect, also while nothing more can be opened here (accept(2)).
+
+    Raises OSError if the door itself is broken.
+    """
+    while True:
+        try:
+            return door.accept()[0]
+        except OSError as error:
+            if error.errno in FULL:
+                time.sleep(FULL_PAUSE_S)  # whoever closes what: nothing tells us
+            elif error.errno not in LEFT:
+                raise
 
 
 def _listen(path: Path) -> socket.socket:

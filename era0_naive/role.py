@@ -70,7 +70,16 @@ def _tell_story(package: str) -> None:
 def host_and_port(url: str, scheme: str, least_port: int = 1) -> tuple[str, int]:
     """Splits SCHEME://HOST:PORT; raises ValueError that names the address and what is accepted."""
     found = re.fullmatch(rf"{scheme}://([^\s:/?#@\[\]]+):([0-9]{{1,5}})", url)
-    if not found or not least_port <= int(found[2]) <= 65535:
+    if not found or not _can_be_host(found[1]) or not least_port <= int(found[2]) <= 65535:
         accepted = f"{scheme}://HOST:PORT with a port from {least_port} to 65535"
         raise ValueError(f"address {url!r}; accepted: {accepted}")
     return found[1], int(found[2])
+
+
+def _can_be_host(name: str) -> bool:
+    """A part between dots has 1 to 63 letters (RFC 1035, 2.3.4): else no socket takes the name."""
+    try:
+        name.encode("idna")
+    except UnicodeError:
+        return False
+    return True

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from era0_naive.counter import next_from
 from era0_naive.role import host_and_port
 from era0_naive.shop import Outcome, respond
 from era2_tcp.framing import Decoder, FrameTooLarge, frame
@@ -19,7 +20,9 @@ from era2_tcp.framing import Decoder, FrameTooLarge, frame
 CONNECT_TIMEOUT_S = 3.5  # a SYN is lost, sent again after 1 s, and after 3 s (RFC 6298, section 2)
 SILENCE_TIMEOUT_S = 3.0  # without a byte of the answer; a peer that trickles can take longer
 PIECE_BYTES = 65_536
-MOST_CONNECTIONS = 500  # at once, a thread each; more of them wait in the kernel's queue
+MOST_CONNECTIONS = 200  # at once, a thread each; more of them wait in the kernel's queue. So many
+# fit into the 256 files that macOS lets a process open.
+KEEPALIVE_AFTER_S, KEEPALIVE_EACH_S, KEEPALIVES = 30, 10, 3  # a vanished caller goes after 60 s
 
 
 class Unreachable(Exception):
@@ -88,11 +91,13 @@ class Caller:
             raise Unreachable(f"{self._address}: {error}") from error
 
     def _receive(self, connection: socket.socket) -> Any:
-        decoder = Decoder()
+        decoder, answers = Decoder(), list[bytes]()
         try:
-            while piece := connection.recv(PIECE_BYTES):
-                for message in decoder.feed(piece):
-                    return json.loads(message)
+            while not answers and (piece := connection.recv(PIECE_BYTES)):
+                answers = decoder.feed(piece)
+            if answers:
+                (answer,) = answers  # to one request; of two nobody knows which is meant
+                return json.loads(answer)
         except TimeoutError as error:
             raise NoAnswer(f"{self._address}: silent for {SILENCE_TIMEOUT_S} s") from error
         except OSError as error:
@@ -125,7 +130,7 @@ def serve(
         ready(f"tcp://{host}:{listener.getsockname()[1]}")
         while True:
             places.acquire()
-            connection, _ = listener.accept()
+            connection = next_from(listener)
             attend = threading.Thread(
                 target=_attend, args=(connection, answer, places), daemon=True
             )
@@ -140,11 +145,30 @@ def _attend(
     try:
         with connection:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            _notice_if_gone(connection)
             _answer_frames(connection, answer)
     except OSError:
         pass  # the caller is gone
     finally:
         places.release()
+
+
+def _notice_if_gone(connection: socket.socket) -> None:
+    """Has the kernel end a connection whose caller vanished without a word (RFC 1122, 4.2.3.6).
+
+    A caller that loses its power or its cable sends no FIN: we would wait for its next request for
+    ever, and it would keep its place. A kernel asks by itself only after two hours.
+    """
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    after = "TCP_KEEPIDLE" if hasattr(socket, "TCP_KEEPIDLE") else "TCP_KEEPALIVE"  # macOS
+    times = {
+        after: KEEPALIVE_AFTER_S,
+        "TCP_KEEPINTVL": KEEPALIVE_EACH_S,
+        "TCP_KEEPCNT": KEEPALIVES,
+    }
+    for name, value in times.items():
+        if hasattr(socket, name):
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _answer_frames(

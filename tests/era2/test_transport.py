@@ -16,7 +16,7 @@ from era2_tcp import transport
 from era2_tcp.framing import Decoder, frame
 from era2_tcp.transport import Caller, NoAnswer, Unreachable
 from tests.shop import roles
-from tests.shop.roles import ask, both, order
+from tests.shop.roles import FEWEST_FILES, ask, both, order, wait_until_open
 
 ANSWER = frame(b'{"outcome": "reserved"}')
 
@@ -43,11 +43,10 @@ def peer(*conversations):
 
 def hear(connection: socket.socket) -> bytes:
     """One whole request."""
-    decoder = Decoder()
-    while piece := connection.recv(65_536):
-        for message in decoder.feed(piece):
-            return message
-    return b""
+    decoder, requests = Decoder(), []
+    while not requests and (piece := connection.recv(65_536)):
+        requests = decoder.feed(piece)
+    return requests[0] if requests else b""
 
 
 def answers(connection: socket.socket) -> None:
@@ -152,6 +151,11 @@ def nest_without_end(connection: socket.socket) -> None:
     connection.sendall(frame(b"[" * 100_000))
 
 
+def answer_twice(connection: socket.socket) -> None:
+    hear(connection)
+    connection.sendall(ANSWER + ANSWER)
+
+
 def talk_without_frames(connection: socket.socket) -> None:
     hear(connection)
     connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
@@ -162,6 +166,7 @@ BROKEN_OFF = [
     reset_in_mid_answer,
     talk_nonsense,
     nest_without_end,
+    answer_twice,
     talk_without_frames,
 ]
 
@@ -246,6 +251,29 @@ def test_a_dead_inventory_is_unavailable_at_once_and_served_again_after_its_rest
         with roles.inventory("era2_tcp", tmp_path, address):
             assert ask(tmp_path, order("o-2"))["outcome"] == "placed"
             assert ask(tmp_path, order("o-1"))["outcome"] == "already_placed"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_inventory_that_can_open_nothing_more_serves_on_when_callers_leave(tmp_path):
+    files = 24
+    with roles.inventory("era2_tcp", tmp_path, files=files) as (process, address):
+        port = port_of(address)
+        crowd = [socket.create_connection(("127.0.0.1", port)) for _ in range(2 * files)]
+        wait_until_open(process.pid, files)
+        for caller in crowd:
+            caller.close()
+        caller = Caller(address)
+        assert caller.call({"op": "release", "order_id": "o-1"}) == {"outcome": "released"}
+        caller.close()
+
+
+def test_all_places_fit_into_the_fewest_files_that_a_system_gives(tmp_path):
+    with roles.inventory("era2_tcp", tmp_path, files=FEWEST_FILES) as (_, address):
+        callers = [Caller(address) for _ in range(transport.MOST_CONNECTIONS)]
+        for caller in callers:  # each keeps its connection
+            assert caller.call({"op": "release", "order_id": "o-1"}) == {"outcome": "released"}
+        for caller in callers:
+            caller.close()
 
 
 def port_of(address: str) -> int:

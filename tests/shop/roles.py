@@ -1,15 +1,18 @@
 """The two services of an era as processes, on loopback and without a wire between them."""
 
 import json
+import os
 import select
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
 from era0_naive import counter
 
 READY_S = 15.0
+FEWEST_FILES = 256  # what macOS lets a process open unless it is told otherwise
 LISTEN = {
     "era0_naive": "udp://127.0.0.1:0",
     "era1_raw_network": "udp://127.0.0.1:0",
@@ -18,8 +21,11 @@ LISTEN = {
 ERAS = list(LISTEN)
 
 
-def spawn(package: str, *arguments: object) -> subprocess.Popen[str]:
+def spawn(package: str, *arguments: object, files: int = 0) -> subprocess.Popen[str]:
+    """files: how many the process may have open at once; 0: as many as we."""
     command = [sys.executable, "-m", package, *map(str, arguments)]
+    if files:
+        command = ["sh", "-c", f'ulimit -n {files} && exec "$@"', "sh", *command]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -36,9 +42,9 @@ def refused(package: str, *arguments: object) -> str:
 
 
 @contextmanager
-def role(package: str, *arguments: object):
+def role(package: str, *arguments: object, files: int = 0):
     """A role that runs, and its address. Killed at the end if it still does."""
-    with spawn(package, *arguments) as process:
+    with spawn(package, *arguments, files=files) as process:
         try:
             assert select.select([process.stdout], [], [], READY_S)[0], "not ready in time"
             line = process.stdout.readline()
@@ -50,28 +56,36 @@ def role(package: str, *arguments: object):
 
 
 @contextmanager
-def inventory(package: str, folder: Path, listen: str = ""):
+def inventory(package: str, folder: Path, listen: str = "", files: int = 0):
     listen = listen or LISTEN[package]
-    store = folder / "stock.db"
-    with role(package, "inventory", "--listen", listen, "--store", store) as running:
+    own = ["--listen", listen, "--store", folder / "stock.db"]
+    with role(package, "inventory", *own, files=files) as running:
         yield running
 
 
 @contextmanager
-def orders(package: str, folder: Path, address: str):
+def orders(package: str, folder: Path, address: str, files: int = 0):
     desk = ["--store", folder / "book.db", "--counter", folder / "c"]
-    with role(package, "orders", "--inventory", address, *desk) as running:
+    with role(package, "orders", "--inventory", address, *desk, files=files) as running:
         yield running
 
 
 @contextmanager
-def both(package: str, folder: Path):
+def both(package: str, folder: Path, files: int = 0):
     """The two processes: (inventory, orders, inventory's address)."""
     with (
-        inventory(package, folder) as (stock, address),
-        orders(package, folder, address) as (desk, _),
+        inventory(package, folder, files=files) as (stock, address),
+        orders(package, folder, address, files) as (desk, _),
     ):
         yield stock, desk, address
+
+
+def wait_until_open(pid: int, files: int) -> None:
+    """Until the process has so many files open (Linux)."""
+    deadline = time.monotonic() + READY_S
+    while len(os.listdir(f"/proc/{pid}/fd")) < files:
+        assert time.monotonic() < deadline, "it never had so many files open"
+        time.sleep(0.005)
 
 
 def ask(folder: Path, operation: object, timeout_s: float = 20.0) -> dict:

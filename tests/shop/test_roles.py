@@ -137,6 +137,15 @@ def test_an_address_that_is_none_is_refused(era, folder):
         assert repr(address) in told and "accepted" in told
 
 
+def test_a_host_that_can_have_no_address_is_refused(era, folder):
+    for name in ("a" * 70, "a..b", "."):
+        address = LISTEN[era].replace("127.0.0.1:0", f"{name}:7000")
+        told = roles.refused(era, "inventory", "--listen", address, "--store", folder / "s")
+        assert address in told
+        desk = ["--store", folder / "b", "--counter", folder / "c"]
+        assert address in roles.refused(era, "orders", "--inventory", address, *desk)
+
+
 def test_a_port_in_use_is_named(era, folder):
     with roles.inventory(era, folder) as (_, address):
         told = roles.refused(era, "inventory", "--listen", address, "--store", folder / "s")

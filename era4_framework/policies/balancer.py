@@ -1,0 +1,71 @@
+"""Which instance is asked? The less busy of two drawn at random, or each in its turn.
+
+To ask the least busy of all sends every caller to the same one; to ask any gives a slow one as much
+as a fast one. The better of two random choices is nearly as good as the best and never herds
+(Mitzenmacher, The Power of Two Choices in Randomized Load Balancing, 2001; Finagle's P2C).
+Busy means calls of ours in flight, so a slow instance shows by itself: its calls stay longer.
+
+Who is in the draw:
+1. those whose breaker admits a call and who have not been tried for this request yet;
+2. if there are none, those whose breaker admits a call;
+3. if there are none, panic: everybody, rather who was not tried. When all breakers are open, they
+   say more about the caller's network than about any instance. (Envoy panics below 50 % healthy.)
+   The breaker of who is chosen so gives no permit, and learns nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from random import Random
+from typing import Protocol, TypeVar
+
+from era4_framework.config import BalancerConfig
+
+
+class Candidate(Protocol):
+    """Whoever may be asked."""
+
+    @property
+    def in_flight(self) -> int:
+        """How many calls of ours it has not answered yet."""
+
+
+C = TypeVar("C", bound=Candidate)
+
+
+class Balancer:
+    """One for each service that is called; draws from `rng`."""
+
+    def __init__(self, config: BalancerConfig, rng: Random) -> None:
+        self._rng = rng
+        self._takes_turns = config.kind == "round_robin"
+        self._turn = rng.randrange(2**16)  # callers that start together begin apart
+
+    def pick(
+        self, candidates: Sequence[C], admits: Callable[[C], bool], tried: Collection[C] = ()
+    ) -> C | None:
+        """Choose one of `candidates`; None if there are none.
+
+        admits: whether a candidate's breaker would; tried: who was asked for this request before.
+        """
+        if not candidates:
+            return None
+        admitted = [each for each in candidates if admits(each)]
+        drawn: Sequence[C] = admitted or candidates
+        if tried:
+            drawn = [each for each in drawn if each not in tried] or drawn
+        return self._next_in_turn(drawn) if self._takes_turns else self._less_busy_of_two(drawn)
+
+    def _next_in_turn(self, drawn: Sequence[C]) -> C:
+        self._turn += 1
+        return drawn[self._turn % len(drawn)]
+
+    def _less_busy_of_two(self, drawn: Sequence[C]) -> C:
+        count = len(drawn)
+        if count == 1:
+            return drawn[0]
+        first = self._rng.randrange(count)
+        second = self._rng.randrange(count - 1)
+        second += second >= first  # leap over the first: all others are equally likely
+        one, other = drawn[first], drawn[second]
+        return one if one.in_flight < other.in_flight else other

@@ -106,15 +106,13 @@ class HttpCast:
 
     def kill(self, name: str) -> None:
         """kill -9."""
+        self._refuse(name)
         self.roles[name].kill()
-        if name == "orders":
-            self._close_door()
 
     def terminate(self, name: str) -> int:
         """SIGTERM; the exit code of the service."""
         code = self.roles[name].terminate()
-        if name == "orders":
-            self._close_door()
+        self._refuse(name)
         return code
 
     def restart(self, name: str, variant: Variant | None) -> None:
@@ -195,6 +193,7 @@ class HttpCast:
         self._owners[port_in(address)] = name
         if name in self._advertised:
             self.wire.path(name).forward_to(address.replace("http:", "tcp:"))
+            self.wire.path(name).reopen_path()
         for each in self.instances if name == "registry" else [name]:
             self._register(each)
 
@@ -224,21 +223,24 @@ class HttpCast:
 
     def _open_door(self, address: str) -> None:
         """On a real wire orders listens where only its own host can reach it."""
-        self._close_door()
         if self._is_real:
+            self._refuse("orders")
             argv = [sys.executable, "-I", "-S", str(DOOR), str(self._socket), address]
             self._door = self._setting.process("door", argv, self.wire.orders, child_environment())
             self._door.start()
 
-    def _close_door(self) -> None:
-        """Whoever comes now finds the shop closed."""
-        if self._door:
+    def _refuse(self, name: str) -> None:
+        """Nobody is there: let whatever listens in its place, door or relay, refuse connections."""
+        if name in self._advertised:
+            self.wire.path(name).close_path()
+        if name == "orders" and self._door:
             self._door.kill()
             self._socket.unlink(missing_ok=True)
             self._door = None
 
     def _stop(self) -> None:
-        self._close_door()
+        if self._door:
+            self._door.stop()
         for role in reversed(self.roles.values()):  # orders first: it asks the others
             role.ask_to_stop()
         for role in self.roles.values():

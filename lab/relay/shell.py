@@ -2,7 +2,8 @@
 
 Passed on faithfully: the end of a stream (half-close), a reset, and flow control: we read no more
 than `queue_bytes` (or WINDOW_BYTES) ahead of what has been delivered. Not quite faithful: the
-kernel accepts a connection before inventory has been asked, so one that inventory refuses is reset.
+kernel accepts a connection before inventory has been asked, so one that inventory refuses is reset,
+unless the relay was told (`close`) that nobody is there.
 """
 
 from __future__ import annotations
@@ -36,16 +37,29 @@ class Relay:
         self._toxic_since = [0.0, 0.0]
         self._turned = asyncio.Event()
         self._connected_ever = 0
+        self._port = 0
         self._serving: asyncio.Task[None] | None = None
 
     def listen(self) -> str:
         """Listen on a free loopback port, and no more on an earlier one; return the address."""
-        listener = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
-        host, port = listener.getsockname()
+        self.close()
+        self._port = 0
+        self.reopen()
+        return f"tcp://127.0.0.1:{self._port}"
+
+    def reopen(self) -> None:
+        """Listen again where it was, if it does not. Raises OSError if the port is taken."""
+        if self._serving:
+            return
+        listener = socket.create_server(("127.0.0.1", self._port), backlog=BACKLOG)
+        self._port = listener.getsockname()[1]
+        self._serving = asyncio.get_running_loop().create_task(self._serve(listener))
+
+    def close(self) -> None:
+        """Refuse who knocks from now on; connections that are open stay so."""
         if self._serving:
             self._serving.cancel()
-        self._serving = asyncio.get_running_loop().create_task(self._serve(listener))
-        return f"tcp://{host}:{port}"
+        self._serving = None
 
     def obey_forward(self, command: Mapping[str, object]) -> None:
         """The command {"do": "forward", "to": URL} names inventory. Raises AddressError."""

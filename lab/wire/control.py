@@ -52,7 +52,7 @@ class Control:
         answers_fd: int = 1,
     ) -> None:
         """`undeliverable` counts per direction; `verbs` are those of the form, and may raise
-        ValueError to refuse.
+        ValueError or OSError to refuse.
         """
         self._paths = {"": lines}
         self._undeliverable = undeliverable
@@ -94,7 +94,7 @@ class Control:
             }
         try:
             return {"ok": verb(command)}
-        except (ValueError, TypeError) as refusal:
+        except (ValueError, TypeError, OSError) as refusal:
             return {"error": str(refusal)}
 
     def _set(self, command: Command) -> None:

@@ -213,6 +213,14 @@ class WireProcess:
         address: str = self._console.ask({"do": "open", "path": name})
         return address
 
+    def close_path(self) -> None:
+        """Streams: nobody is there: refuse connections. Those that are open end with their peer."""
+        self._ask({"do": "close"})
+
+    def reopen_path(self) -> None:
+        """Streams: listen again at the address of before."""
+        self._ask({"do": "reopen"})
+
     def path(self, name: str) -> WireProcess:
         """Streams: the same wire, its verbs meant for the path of one instance only."""
         one = copy.copy(self)

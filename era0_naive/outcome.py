@@ -12,7 +12,7 @@ from era0_naive.goods import Product
 
 @dataclass(frozen=True)
 class Order:
-    """One line of the book. `status`: placing, placed, cancelling or cancelled."""
+    """One line of the book. `status`: placing, refusing, placed, cancelling or cancelled."""
 
     order_id: str
     sku: str
@@ -28,8 +28,9 @@ class Outcome:
     cancelled, not_found, unavailable, catalogue. Between the services: reserved, released,
     out_of_stock, unknown_sku, invalid, unavailable, catalogue.
 
-    field: which one is invalid. certain: only with unavailable; True if the order certainly is
-    as it was before, False if its fate is unknown until the same request is repeated.
+    field: which one is invalid. certain: with unavailable, True if the order certainly is as it
+    was before, False if its fate is unknown until the same request is repeated; and False with an
+    out_of_stock between the services, if an attempt before it got no answer.
     """
 
     kind: str

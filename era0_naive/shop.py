@@ -7,11 +7,18 @@ An order's life, as the book of `orders` has it:
 
                 place              reserved           cancel               released
     (absent) ----------> placing ----------> placed ----------> cancelling ----------> cancelled
-        ^                   |                  ^                     |
-        +---- refused ------+                  +-- never reached ----+
+        ^                 |   |                ^                     |
+        +---- refused ----+   | refused,       +-- never reached ----+
+        ^                     v in doubt
+        +---- released --- refusing
 
-`placing` and `cancelling` are written down before the call leaves. Whoever is killed in between
-has left a note that something was begun, and repeating the same request finishes it.
+`placing`, `cancelling` and `refusing` are written down before the call leaves. Whoever is killed
+in between has left a note that something was begun, and repeating the same request finishes it.
+
+In doubt is a refusal after an attempt that got no answer: that attempt may still be under way,
+and find the shelf filled again when it arrives. So the goods are released before anybody is
+refused, and inventory, where it remembers what was released (from era 3 on), turns the late
+attempt away. The order's id is then used up.
 """
 
 from collections.abc import Callable
@@ -46,11 +53,21 @@ Reserve = Callable[[str, str, int], Outcome]  # order_id, sku, quantity
 Release = Callable[[str], Outcome]  # order_id
 
 
-def place(book: Book, reserve: Reserve, order_id: str, sku: str, quantity: int) -> Outcome:
+def place(
+    book: Book,
+    reserve: Reserve,
+    order_id: str,
+    sku: str,
+    quantity: int,
+    release: Release | None = None,
+) -> Outcome:
     """Take an order: the same id with the same content is one order.
 
     Safe to repeat after an answer. After an answer that was lost, only where inventory recognises
     the repetition (from era 3 on): else the goods may be taken twice, or refused and taken.
+
+    release: given from era 3 on, for what was refused in doubt. `reserve` says so itself if that
+    came about within it: by an `out_of_stock` that is not `certain`.
     """
     refused = refusal(order_id, sku, quantity)
     if refused:
@@ -64,7 +81,24 @@ def place(book: Book, reserve: Reserve, order_id: str, sku: str, quantity: int) 
             return Outcome("already_placed", order=order)
         if order.status == "cancelling":
             return _unsettled(order)
-        return _after_reserve(book, order, is_new, reserve(order_id, sku, quantity))
+        if order.status == "refusing" and release:
+            out = Outcome("out_of_stock", f"too few of {sku} when order {order_id} was tried")
+            return _refuse(book, release, order_id, out)
+        answer = reserve(order_id, sku, quantity)
+        in_doubt = not is_new or answer.certain is False
+        if answer.kind == "out_of_stock" and in_doubt and release:
+            book.move(order_id, "placing", "refusing")
+            return _refuse(book, release, order_id, replace(answer, certain=None))
+        return _after_reserve(book, order, is_new, answer)
+
+
+def _refuse(book: Book, release: Release, order_id: str, refusal: Outcome) -> Outcome:
+    """What an earlier attempt may have reserved, or may reserve yet, must be taken back first."""
+    answer = release(order_id)
+    if answer.kind != "released":
+        return _unknown(answer)
+    book.strike_out(order_id)
+    return refusal
 
 
 def _after_reserve(book: Book, order: Order, is_new: bool, answer: Outcome) -> Outcome:
@@ -72,7 +106,7 @@ def _after_reserve(book: Book, order: Order, is_new: bool, answer: Outcome) -> O
         was_first = book.confirm(order)
         placed = replace(order, status="placed")
         return Outcome("placed" if was_first else "already_placed", order=placed)
-    if answer.kind in ("out_of_stock", "unknown_sku"):
+    if answer.kind in ("out_of_stock", "unknown_sku", "conflict"):  # conflict: its id is used up
         book.strike_out(order.order_id)
         return answer
     # an earlier attempt may have reserved: only a first one that changed nothing leaves no trace
@@ -93,7 +127,7 @@ def cancel(book: Book, release: Release, order_id: str) -> Outcome:
             return Outcome("not_found", f"no order {order_id}")
         if order.status == "cancelled":
             return Outcome("cancelled", order=order)
-        if order.status == "placing":
+        if order.status in ("placing", "refusing"):
             return _unsettled(order)
         is_new = book.move(order_id, "placed", "cancelling")
         return _after_release(book, order, is_new, release(order_id))
@@ -129,7 +163,7 @@ def _unknown(answer: Outcome) -> Outcome:
 
 def _unsettled(order: Order) -> Outcome:
     """An earlier request of unknown fate: only its own repetition settles it."""
-    again = "place" if order.status == "placing" else "cancel"
+    again = "cancel" if order.status == "cancelling" else "place"
     left = f"order {order.order_id} was left {order.status}"
     return unavailable(f"{left}: {again} it again to settle its fate", certain=False)
 
@@ -152,7 +186,8 @@ def broken_laws(stock: Stock, book: Book) -> list[str]:
         for order in orders
         if order.status == "placed"
     }
-    open_ids = {order.order_id for order in orders if order.status in ("placing", "cancelling")}
+    unsettled = ("placing", "refusing", "cancelling")
+    open_ids = {order.order_id for order in orders if order.status in unsettled}
     for order_id in sorted((placed.keys() | held.keys()) - open_ids):
         asked, given = placed.get(order_id, []), held.get(order_id, [])
         if asked != given:

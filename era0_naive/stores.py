@@ -229,7 +229,7 @@ class Book:
 
     def strike_out(self, order_id: str) -> bool:
         """Forget an order that is not placed, if it still is not: its id is free again."""
-        sql = "DELETE FROM orders WHERE order_id = ? AND status = 'placing'"
+        sql = "DELETE FROM orders WHERE order_id = ? AND status IN ('placing', 'refusing')"
         return self._file.change(sql, order_id) == 1
 
     def find(self, order_id: str) -> Order | None:

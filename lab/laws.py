@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from lab.history import Operation, Stores
 
+UNSETTLED = ("placing", "refusing", "cancelling")
 JUDGED = {"placed", "already_placed", "out_of_stock", "unknown_sku"}  # the shelf was looked at
 
 
@@ -28,8 +29,8 @@ class Violation:
 def check(history: Sequence[Operation], stores: Stores, settled: bool = False) -> list[Violation]:
     """Every broken law, with the order or sku that broke it; an empty list is a clean bill.
 
-    settled: also demand that no order was left `placing` or `cancelling` (from era 3 on, when
-    repeating a request is safe, customers repeat until they know).
+    settled: also demand that no order was left half done (from era 3 on, when repeating a request
+    is safe, customers repeat until they know).
     """
     calls: defaultdict[str, list[Operation]] = defaultdict(list)
     for operation in history:
@@ -99,7 +100,7 @@ def _book(
         yield Violation("book and stock agree", order_id, f"placed {row[:2]}, reserved {reserved}")
     if status in ("absent", "cancelled") and reserved:
         yield Violation("book and stock agree", order_id, f"{status}, reserved {reserved}")
-    if settled and status in ("placing", "cancelling"):
+    if settled and status in UNSETTLED:
         yield Violation("every order is settled", order_id, status)
     if accepted and not row:
         yield Violation("an accepted order is in the book", order_id, "no such row")

@@ -16,14 +16,16 @@ same pair (operations placed, state).
 
 The bound: with w operations open at a time there are up to 2**w pairs for each step, and an info
 stays open for ever. Measured with a naive set of infos: 1,000 operations of 8 customers with 1 %
-info took 0.4 s, 400 of 16 with 5 % took 89 s and 21 million pairs. Here the final audit of the
-stores first decides most infos (an order that is in nobody's stock had no effect, one that is
-had it before the audit), and the search stops after `most_pairs` with the honest verdict UNKNOWN.
+info took 0.4 s, 400 of 16 with 5 % took 89 s and 21 million pairs. Here repetitions of one order
+are one operation, the final audit of the stores decides most infos (an order that is in nobody's
+stock had no effect, one that is had it before the audit), and the search stops after `most_pairs`
+with the honest verdict UNKNOWN.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
 
@@ -54,44 +56,56 @@ def _check_shelf(
 ) -> Verdict:
     initial, available = stores.stock[sku]
     held = frozenset((order, quantity) for order, of, quantity in stores.reservations if of == sku)
-    calls = list(_about(sku, history, held))
-    end = max((t for c in calls for t in (c.called, c.returned) if t != NEVER), default=0.0) + 1
-    decided = [_decide(call, calls, held, end) for call in calls]
+    end = max((t for c in history for t in (c.called, c.returned) if t != NEVER), default=0.0) + 1
     audit = Operation("auditor", AUDIT, "", called=end, returned=end)
-    return _search([*decided, audit], (initial, frozenset()), (available, held), most_pairs)
+    calls = [*_about(sku, history, dict(held), end), audit]
+    return _search(calls, (initial, frozenset()), (available, held), most_pairs)
 
 
 def _about(
-    sku: str, history: Sequence[Operation], held: frozenset[tuple[str, int]]
+    sku: str, history: Sequence[Operation], kept: Mapping[str, int], end: float
 ) -> Iterator[Operation]:
-    """The calls that looked at or may have changed this shelf."""
-    places = [c for c in history if c.op == "place" and c.sku == sku]
-    orders = {c.order_id for c in places}
-    kept = {order for order, _ in held}
-    cancelled = {c.order_id for c in history if c.op == "cancel" and c.kind != "fail"}
+    """What looked at or may have changed this shelf; conflict and invalid did neither."""
+    places: defaultdict[str, list[Operation]] = defaultdict(list)
     for call in history:
-        if call.order_id not in orders:
-            continue
-        if call.op == "cancel" and call.kind != "fail":
-            yield call
-        if call.op != "place" or call.sku != sku:
-            continue
-        if call.kind == "info" and call.order_id not in kept | cancelled:
-            continue  # the audit found nothing of it and nobody took it back: no effect
-        if call.outcome in ("placed", "out_of_stock") or call.kind == "info":
-            yield call  # already_placed, conflict, invalid are answered without the shelf
+        if call.op == "place":
+            places[call.order_id].append(call)
+    asked = {order for order, calls in places.items() if any(c.sku == sku for c in calls)}
+    cancels = [c for c in history if c.op == "cancel" and c.kind != "fail" and c.order_id in asked]
+    cancelled = {c.order_id for c in cancels}
+    yield from cancels
+    for order in asked:
+        yield from _refusals(sku, places[order])
+        taking = _taking(places[order], kept.get(order), order in cancelled, end)
+        yield from (c for c in taking if c.sku == sku)
 
 
-def _decide(
-    call: Operation, calls: Sequence[Operation], held: frozenset[tuple[str, int]], end: float
-) -> Operation:
-    """An info that the audit found done, and that nobody repeated, was done before the audit."""
-    same = [c for c in calls if c.op == "place" and c.order_id == call.order_id]
-    if call.op != "place" or call.kind != "info" or len(same) > 1:
-        return call
-    if (call.order_id, call.quantity) not in held:
-        return call
-    return replace(call, kind="ok", outcome="placed", returned=end)
+def _refusals(sku: str, places: Sequence[Operation]) -> Iterator[Operation]:
+    """Each was right at some moment since its order was first tried: see `shop`, refusing."""
+    for call in places:
+        if call.outcome == "out_of_stock" and call.sku == sku:
+            tries = [c for c in places if c.kind == "info" and c.content == call.content]
+            yield replace(call, called=min(c.called for c in [call, *tries]))
+
+
+def _taking(
+    places: Sequence[Operation], kept: int | None, was_cancelled: bool, end: float
+) -> list[Operation]:
+    """All attempts at an order are one operation, because an id takes its goods once.
+
+    It took them after it was first asked for and before the first yes arrived; without a yes,
+    before the audit that found them; if neither, perhaps, but only if it was cancelled later.
+    """
+    yes = [c for c in places if c.kind == "ok"]
+    unknown = [c for c in places if c.kind == "info"]
+    if yes:
+        first = min(yes, key=lambda c: c.returned)
+        same = [c for c in [*yes, *unknown] if c.content == first.content]
+        return [replace(first, called=min(c.called for c in same), outcome="placed")]
+    if kept is not None:
+        found = [c for c in unknown if c.quantity == kept]
+        return [replace(c, kind="ok", outcome="placed", returned=end) for c in found[:1]]
+    return list({c.content: c for c in reversed(unknown)}.values()) if was_cancelled else []
 
 
 def _next_states(shelf: Shelf, call: Operation, final: Shelf) -> list[Shelf]:

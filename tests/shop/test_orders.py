@@ -158,3 +158,43 @@ def test_two_services_may_share_a_book(stock, book, tmp_path):
     assert show(other, "o-2").kind == "placed"
     assert shop.broken_laws(stock, book) == []
     other.close()
+
+
+def refused_after_silence(*request) -> Outcome:
+    """Two attempts in one call: the first is still under way, the second found an empty shelf."""
+    return Outcome("out_of_stock", "none left", certain=False)
+
+
+@pytest.mark.parametrize("silence_was", ["in this call", "in an earlier one"])
+def test_what_was_refused_in_doubt_cannot_be_reserved_any_more(stock, book, silence_was):
+    reserve = refused_after_silence
+    if silence_was == "in an earlier one":
+        place(book, lost, "o-1", "mug", 4)
+        reserve = stock.reserve
+    outcome = place(book, reserve, "o-1", "mug", 4, stock.release)
+    assert (outcome.kind, outcome.certain) == ("out_of_stock", None)
+    assert show(book, "o-1").kind == "not_found"
+    assert stock.was_released("o-1"), "inventory turns away what arrives late"
+
+
+def test_a_refusal_in_doubt_takes_back_what_was_reserved(stock, book):
+    stock.reserve("o-1", "mug", 2)  # an attempt that nobody heard of
+    place(book, refused_after_silence, "o-1", "mug", 2, stock.release)
+    assert stock.shelves()["mug"] == (3, 3)
+
+
+def test_until_the_goods_are_back_nobody_is_refused_and_nothing_is_reserved(stock, book):
+    place(book, refused_after_silence, "o-1", "mug", 2, lost)
+    assert "place it again" in show(book, "o-1").detail
+    assert "place it again" in cancel(book, stock.release, "o-1").detail
+    assert place(book, stock.reserve, "o-1", "mug", 2, lost).kind == "unavailable"
+    assert stock.reserved("o-1") == [], "a release that is still under way would take it back"
+    assert place(book, stock.reserve, "o-1", "mug", 2, stock.release).kind == "out_of_stock"
+    assert show(book, "o-1").kind == "not_found"
+
+
+def test_the_id_of_an_order_refused_in_doubt_is_used_up(stock, book):
+    place(book, refused_after_silence, "o-1", "mug", 2, stock.release)
+    late = Outcome("conflict", "order o-1 was released")  # as an inventory that remembers says
+    assert place(book, lambda *order: late, "o-1", "mug", 2, stock.release).kind == "conflict"
+    assert show(book, "o-1").kind == "not_found"

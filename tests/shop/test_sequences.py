@@ -1,5 +1,7 @@
 """Generated histories: whatever is asked in whatever order, and whatever goes wrong, laws hold."""
 
+from collections.abc import Callable
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -7,7 +9,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from era0_naive import shop
 
 GOODS = [{"sku": "lamp", "stock": 10}, {"sku": "mug", "stock": 3}]
-FATES = ("answered", "never left", "request lost", "answer lost")
+UNSETTLED = ("placing", "refusing", "cancelling")
+FATES = ("answered", "never left", "request lost", "request late", "answer lost")
 
 order_ids = st.sampled_from(["a", "b", "c", "d"])
 skus = st.sampled_from(["lamp", "mug", "tea"])
@@ -23,7 +26,7 @@ class AnyDay(RuleBasedStateMachine):
         self.stock = shop.Stock(":memory:", GOODS)
         self.book = shop.Book(":memory:")
         self.fate = "answered"
-        self.told: dict[str, str] = {}
+        self.late: list[Callable[[], shop.Outcome]] = []  # requests still under way
 
     def teardown(self) -> None:
         self.stock.close()
@@ -36,6 +39,8 @@ class AnyDay(RuleBasedStateMachine):
         with self.stock.transaction():
             if self.stock.reserved(order_id):
                 return shop.Outcome("reserved")
+            if self.stock.was_released(order_id):
+                return shop.Outcome("conflict")
             return self.stock.reserve(order_id, sku, quantity)
 
     def release(self, order_id: str) -> shop.Outcome:
@@ -44,13 +49,16 @@ class AnyDay(RuleBasedStateMachine):
     def travel(self, execute) -> shop.Outcome:
         if self.fate == "never left":
             return shop.unavailable("never left", certain=True)
-        outcome = execute() if self.fate != "request lost" else None
+        if self.fate == "request late":
+            self.late.append(execute)
+        outcome = execute() if self.fate in ("answered", "answer lost") else None
         return outcome if self.fate == "answered" else shop.unavailable("silence", certain=False)
 
     @rule(order_id=order_ids, sku=skus, quantity=quantities, fate=fates)
     def place(self, order_id: str, sku: str, quantity: int, fate: str) -> None:
         self.fate = fate
-        outcome = shop.place(self.book, self.reserve, order_id, sku, quantity)
+        fields = order_id, sku, quantity
+        outcome = shop.place(self.book, self.reserve, *fields, self.release)
         if outcome.kind in ("placed", "already_placed"):
             assert self.stock.reserved(order_id) == [(sku, quantity)]
         if outcome.kind in ("out_of_stock", "unknown_sku") or outcome.certain:
@@ -58,6 +66,11 @@ class AnyDay(RuleBasedStateMachine):
             assert self.book.find(order_id) is None
         if outcome.kind == "unavailable" and not outcome.certain:
             assert shop.show(self.book, order_id).kind == "unavailable"
+
+    @rule()
+    @precondition(lambda self: self.late)
+    def a_late_request_arrives(self) -> None:
+        self.late.pop(0)()
 
     @rule(order_id=order_ids, fate=fates)
     def cancel(self, order_id: str, fate: str) -> None:
@@ -77,12 +90,12 @@ class AnyDay(RuleBasedStateMachine):
                 assert shop.cancel(self.book, self.release, order.order_id).kind == "cancelled"
                 continue
             fields = order.order_id, order.sku, order.quantity
-            outcome = shop.place(self.book, self.reserve, *fields)
-            assert outcome.kind in ("placed", "out_of_stock", "unknown_sku")
+            outcome = shop.place(self.book, self.reserve, *fields, self.release)
+            assert outcome.kind in ("placed", "out_of_stock", "unknown_sku", "conflict")
         assert self.open_orders() == []
 
     def open_orders(self) -> list[shop.Order]:
-        return [o for o in self.book.orders() if o.status in ("placing", "cancelling")]
+        return [o for o in self.book.orders() if o.status in UNSETTLED]
 
     @invariant()
     def laws_hold(self) -> None:

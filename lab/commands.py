@@ -1,7 +1,9 @@
 """What one can say to a running shop, a line each: at the prompt of `eras up`, and in a story.
 
     place o-1 sku-0001 2      cancel o-1      show o-1      catalogue      (a customer's)
+    load 5                    load stop                                    (many customers')
     loss 0.2                  delay_s 0.05    there drop deliver           (the wire's)
+    inventory-2 delay_s 0.2                                                (one instance's path)
     kill inventory            restart inventory            cut     heal    (fate's)
 
 A line that ends with & does not wait for its answer.
@@ -12,30 +14,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
-from lab.contract import NoOutcome, Outcome
+from lab.contract import NoOutcome
+from lab.load import MOST_CUSTOMERS, Load
 from lab.stage import Stage
-from lab.wire import Knobs
-
-KNOBS = {field.name: type(field.default) for field in fields(Knobs) if field.name != "script"}
-CUT = "partitioned"  # the knob that has commands of its own
-FATES = "drop, deliver, duplicate, corrupt or delay:SECONDS"
-MOST_DIGITS = 100  # longer numbers stay words; the shop refuses either
-CUSTOMERS = ("place", "cancel", "show", "catalogue")
-HELP = f"""\
-a customer   place ORDER SKU QUANTITY | cancel ORDER | show ORDER | catalogue
-the wire     KNOB VALUE with KNOB one of {", ".join(name for name in KNOBS if name != CUT)}
-             there FATE ... | back FATE ... the fates of the next frames: {FATES}
-             cut | heal | stats
-the services kill ROLE | restart ROLE | pause ROLE | resume ROLE, ROLE orders or inventory
-             stores (what lies in both)
-& at the end of a customer's line: do not wait for the answer"""
-
-
-class BadCommand(ValueError):
-    """The message names what was said and what is accepted."""
+from lab.telling import told, told_counts, told_stores
+from lab.vocabulary import CUT, HELP, KNOBS, BadCommand, operation_of
+from lab.wire.process import WireProcess
 
 
 @dataclass(frozen=True)
@@ -53,6 +40,8 @@ class Conductor:
         """`patience_s`: how long a customer waits for an answer."""
         self._stage = stage
         self._patience_s = patience_s
+        self._load: Load | None = None
+        self._loads = 0
         self._waiting: list[tuple[str, threading.Thread, list[Answer]]] = []
 
     def obey(self, line: str) -> Answer:
@@ -63,18 +52,26 @@ class Conductor:
                 return self._later(line, operation_of(words[:-1]))
             case ["place" | "cancel" | "show" | "catalogue", *_]:
                 return self._ask(operation_of(words))
+            case ["load", "stop"]:
+                return Answer(self._stop_load())
+            case ["load", number]:
+                self._start_load(number)
             case [knob, value] if knob in KNOBS:
-                self._turn(knob, value)
+                self._turn(self._stage.wire, knob, value)
+            case [instance, *rest] if instance in self._stage.instances and rest:
+                self._to_path(instance, rest)
             case ["there" | "back" as direction, *fates] if fates:
                 self._stage.wire.script(direction, fates)
             case ["cut"]:
                 self._stage.wire.partition()
             case ["heal"]:
                 self._stage.wire.heal()
-            case ["kill" | "restart" | "pause" | "resume" as verb, role]:
-                self._to_role(verb, role)
+            case ["kill" | "restart" | "pause" | "resume" | "terminate" | "move" as verb, role]:
+                return Answer(self._to_role(verb, role))
+            case ["add"]:
+                return Answer(self._add())
             case ["stats"]:
-                return Answer(_counted(self._stage.wire.stats()))
+                return Answer(told_counts(self._stage.wire.stats()))
             case ["stores"]:
                 return Answer("\n".join(told_stores(self._stage)))
             case _:
@@ -82,11 +79,16 @@ class Conductor:
         return Answer("")
 
     def join(self) -> list[tuple[str, Answer]]:
-        """Wait for the customers who were not waited for: each line with its answer."""
+        """Wait for the customers who were not waited for: each line with its answer.
+
+        Customers who order without end are stopped; what came of them is the last answer.
+        """
         for _, thread, _ in self._waiting:
             thread.join()
         answers = [(line, answer) for line, _, said in self._waiting for answer in said]
         self._waiting = []
+        if self._load:
+            answers.append(("load stop", Answer(self._stop_load())))
         return answers
 
     def _ask(self, operation: dict[str, Any]) -> Answer:
@@ -104,7 +106,42 @@ class Conductor:
         self._waiting.append((line, thread, said))
         return Answer("")
 
-    def _turn(self, knob: str, value: str) -> None:
+    def _start_load(self, number: str) -> None:
+        if self._load:
+            raise BadCommand("there is a load already; accepted: load stop, and then another")
+        if not number.isdecimal() or not 1 <= int(number) <= MOST_CUSTOMERS:
+            wanted = f"a number of customers from 1 to {MOST_CUSTOMERS}, or stop"
+            raise BadCommand(f"load is {number!r}; accepted: {wanted}")
+        self._loads += 1
+        try:
+            self._load = Load(self._stage, int(number), f"load-{self._loads}", self._patience_s)
+        except NoOutcome as silence:
+            raise BadCommand(f"no load, as nobody tells what there is to buy: {silence}") from None
+        self._stage.before_end(self._load.stop)
+
+    def _stop_load(self) -> str:
+        if not self._load:
+            raise BadCommand("there is no load to stop; accepted: load N")
+        report, self._load = self._load.stop(), None
+        return report
+
+    def _to_path(self, instance: str, words: list[str]) -> None:
+        try:
+            wire = self._stage.wire_of(instance)
+        except ValueError as wrong:
+            raise BadCommand(str(wrong)) from wrong
+        match words:
+            case ["cut"]:
+                wire.partition()
+            case ["heal"]:
+                wire.heal()
+            case [knob, value] if knob in KNOBS:
+                self._turn(wire, knob, value)
+            case _:
+                told = " ".join([instance, *words])
+                raise BadCommand(f"{told!r}; accepted: {instance} KNOB VALUE, or cut, or heal")
+
+    def _turn(self, wire: WireProcess, knob: str, value: str) -> None:
         kind: Callable[[str], Any] = KNOBS[knob]
         if knob == CUT:
             raise BadCommand(f"{CUT} is turned with cut and heal")
@@ -113,61 +150,28 @@ class Conductor:
         except ValueError:
             wanted = "a whole number" if kind is int else "a number"
             raise BadCommand(f"{knob} is {value!r}; accepted: {wanted}") from None
-        self._stage.wire.set(**{knob: number})
+        wire.set(**{knob: number})
 
-    def _to_role(self, verb: str, role: str) -> None:
-        verbs = {
+    def _to_role(self, verb: str, role: str) -> str:
+        verbs: dict[str, Callable[[str], object]] = {
             "kill": self._stage.kill,
             "restart": self._stage.restart,
             "pause": self._stage.pause,
             "resume": self._stage.resume,
+            "terminate": self._stage.terminate,
+            "move": self._stage.move,
         }
         try:
-            verbs[verb](role)
+            came_of_it = verbs[verb](role)
         except ValueError as wrong:
             raise BadCommand(str(wrong)) from wrong
+        if verb == "terminate":
+            return f"ended with exit code {came_of_it}"
+        return f"now at {self._stage.address(role)}" if verb == "move" else ""
 
-
-def operation_of(words: list[str]) -> dict[str, Any]:
-    """A customer's words as an operation; raises BadCommand for too few or too many."""
-    match words:
-        case ["place", order_id, sku, quantity]:
-            digits = quantity.removeprefix("-")
-            whole = digits.isdecimal() and len(digits) < MOST_DIGITS
-            number: Any = int(quantity) if whole else quantity
-            return {"op": "place", "order_id": order_id, "sku": sku, "quantity": number}
-        case ["cancel" | "show" as op, order_id]:
-            return {"op": op, "order_id": order_id}
-        case ["catalogue"]:
-            return {"op": "catalogue"}
-    raise BadCommand(f"{' '.join(words)!r}: accepted are {HELP.splitlines()[0][13:]}")
-
-
-def told(outcome: Outcome) -> str:
-    """An outcome in a line, without the details that fill a screen."""
-    order = outcome.get("order")
-    if order:
-        return f"{outcome['outcome']}: {order['quantity']} of {order['sku']} as {order['order_id']}"
-    if "products" in outcome:
-        return f"{outcome['outcome']}: {len(outcome['products'])} products"
-    detail = outcome.get("detail")
-    return f"{outcome['outcome']}: {detail}" if detail else str(outcome["outcome"])
-
-
-def told_stores(stage: Stage) -> list[str]:
-    """What orders has in its book, and what inventory has given away: they should be the same."""
-    stores = stage.stores()
-    book = [f"{q} of {sku} as {o}, {status}" for o, (sku, q, status) in stores.orders.items()]
-    given = [f"{quantity} of {sku} as {order}" for order, sku, quantity in stores.reservations]
-    return [
-        f"orders has in its book:  {'; '.join(book) or 'nothing'}",
-        f"inventory has reserved:  {'; '.join(given) or 'nothing'}",
-    ]
-
-
-def _counted(stats: dict[str, dict[str, int]]) -> str:
-    lines = []
-    for direction, counts in stats.items():
-        shown = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-        lines.append(f"{direction:>5}: {shown or 'nothing'}")
-    return "\n".join(lines)
+    def _add(self) -> str:
+        try:
+            name = self._stage.add()
+        except ValueError as wrong:
+            raise BadCommand(str(wrong)) from wrong
+        return f"{name} at {self._stage.address(name)}"

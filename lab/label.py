@@ -2,7 +2,7 @@
 
 An era that defines a packet offers `summary(frame: bytes) -> str` in its module `packet`. For the
 others a frame is what the kernel made of it: a UDP datagram, or a TCP segment with its numbers
-counted from the start of the connection.
+counted from the start of the connection. Of HTTP the first line is told, and what it is about.
 """
 
 from __future__ import annotations
@@ -21,7 +21,11 @@ Label = Callable[[Event], str]  # what the event of a frame entering the wire is
 IP_HEADER, UDP_HEADER = 20, 8
 UDP, TCP = 17, 6
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
-VALUE = re.compile(r'(?<=: )(?:"[^"]*"|-?[0-9]+)')  # of a member of a JSON object, cut or not
+# of a member of a JSON object, cut or not, written with spaces or without
+VALUE = re.compile(r'(?:(?<=": )|(?<=":))(?:"[^"]*"|-?[0-9]+)')
+REQUEST = re.compile(r"(GET|HEAD|PUT|POST|PATCH|DELETE|OPTIONS) (\S+)")
+RESPONSE = re.compile(r"HTTP/1\.[01] ([0-9]{3}) ?([^\r\n]*)")
+OUTCOME = re.compile(r'"outcome": ?"(\w+)"')
 NUMBER = re.compile(r"\b(seq|ack)=([0-9]+)")
 FLAGS = ((SYN, "SYN"), (FIN, "FIN"), (RST, "RST"))
 
@@ -110,14 +114,27 @@ class Packets:
 
 def said(message: bytes, size: int) -> str:
     """What a message of `size` bytes says, as far as its beginning can be read."""
+    text = message.decode("utf-8", "replace")
+    if request := REQUEST.match(text):
+        words = _values(text.partition("\r\n\r\n")[2])
+        return " ".join([request[1], request[2], *words])
+    if response := RESPONSE.match(text):
+        outcome = OUTCOME.search(text)
+        return f"{response[1]} {outcome[1] if outcome else response[2].lower()}"
     start = message.find(b"{")
     if not 0 <= start <= 4:  # era 2 puts a length of four bytes before it
         return f"{size} bytes"
     text = message[start:].decode("utf-8", "replace")
-    words = " ".join(value.strip('"') for value in VALUE.findall(text))
+    words = _values(text)
     if size > len(message):
-        return f"{words}… {size:,} bytes"
-    return words if _is_json(text) else "".join(c if c.isprintable() else "?" for c in text)
+        return f"{' '.join(words)}… {size:,} bytes"
+    if _is_json(text):
+        return " ".join(words)
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def _values(text: str) -> list[str]:
+    return [value.strip('"') for value in VALUE.findall(text)]
 
 
 def _is_json(text: str) -> bool:

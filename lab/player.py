@@ -7,14 +7,16 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from lab.commands import CUSTOMERS, Answer, Conductor, told_stores
+from lab.commands import Answer, Conductor
 from lab.find import Era
 from lab.label import label_of
-from lab.ladder import elide, rows
+from lab.ladder import elide, lanes_of, rows
 from lab.screen import progress, say, show_ladder
 from lab.stage import Stage
 from lab.story import Scene, StoryError, story_of
+from lab.telling import told_stores
 from lab.trace import Event
+from lab.vocabulary import CUSTOMERS
 from lab.wire import Knobs
 from lab.wire.namespaces import available
 
@@ -58,6 +60,7 @@ def _play_scene(era: Era, scene: Scene, console: Console) -> None:
         progress(f"era {era.number}: {scene.title}", console),
         Stage(era.package, form, knobs=Knobs(**scene.knobs), seed=scene.seed) as stage,
     ):
+        since = beginning(stage)
         told = _do(scene, Conductor(stage, scene.patience_s), console)
         if told != scene.expect:
             raise StoryError(
@@ -66,7 +69,9 @@ def _play_scene(era: Era, scene: Scene, console: Console) -> None:
             )
         events = when_quiet(stage.trace) if scene.rows else []
         if events:
-            show_ladder(console, elide(rows(events, label_of(era, form)), scene.rows))
+            lanes = lanes_of(events, stage.instances, since)
+            made = rows(events, label_of(era, form), lanes, since)
+            show_ladder(console, elide(made, scene.rows), lanes)
         if scene.stores:
             for line in told_stores(stage):
                 say(console, line)
@@ -104,6 +109,13 @@ def _wire_in_words(form: str, knobs: Knobs) -> str:
         if getattr(knobs, name) != getattr(Knobs(), name)
     ]
     return f"[{form} wire: {', '.join(settings) or 'perfect'}]"
+
+
+def beginning(stage: Stage) -> float | None:
+    """When the story begins: how services found each other before it is told from era 3 on only
+    if one asks for it. None: with the first event.
+    """
+    return time.monotonic() if stage.era.speaks_http else None
 
 
 def when_quiet(trace: Callable[[], list[Event]]) -> list[Event]:

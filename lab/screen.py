@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.text import Text
 
-from lab import ladder
+from lab import drawing, ladder
 
 WIDEST = 100  # longer lines are hard to read
 
@@ -29,10 +29,12 @@ def say(console: Console, text: str, style: str = "", indent: int = 0) -> None:
             console.print(Text(" " * indent) + part, soft_wrap=True)
 
 
-def show_ladder(console: Console, rows: Sequence[ladder.Row]) -> None:
+def show_ladder(
+    console: Console, rows: Sequence[ladder.Row], lanes: Sequence[str] = ladder.LANES
+) -> None:
     """Print a ladder, in ASCII where the terminal knows nothing else."""
     ascii_only = "utf" not in console.encoding  # sys.stdout tells nothing while progress is shown
-    for text, style in ladder.draw(rows, console.width, ascii_only):
+    for text, style in drawing.draw(rows, console.width, ascii_only, lanes):
         console.print(Text(text.rstrip(), style=style), soft_wrap=True)
 
 

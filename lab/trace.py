@@ -6,8 +6,10 @@
 t is `time.monotonic()` in seconds, one clock for all processes of a machine. What the wire saw:
 `send` (a frame entered it), what it did (`drop`, `duplicate`, `corrupt`, `reorder`, `hold`, with
 the reason in `note`), `deliver`; one frame's events agree in from, to and id. What a service
-saw: `call` and `answer`; `note` is a remark of any process. Every process appends to a file of
-its own in the folder that the environment names as ERAS_TRACE; here they are read and merged.
+saw: `call` and `answer`; `note` is a remark of any process. From era 3 on services add `trace`,
+`span` and `parent`, in hex as in W3C Trace Context, so that what belongs to one order can be found.
+Every process appends to a file of its own in the folder that the environment names as ERAS_TRACE;
+here they are read and merged.
 """
 
 from __future__ import annotations
@@ -43,9 +45,13 @@ class Event:
     size: int = 0
     note: str = ""
     head: bytes = b""
+    trace: str = ""
+    span: str = ""
+    parent: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """In the schema above."""
+        context = {"trace": self.trace, "span": self.span, "parent": self.parent}
         return {
             "t": self.t,
             "process": self.process,
@@ -56,6 +62,7 @@ class Event:
             "size": self.size,
             "note": self.note,
             "head": self.head.hex(),
+            **{name: value for name, value in context.items() if value},
         }
 
 
@@ -74,6 +81,9 @@ def read_event(line: str | bytes) -> Event:
         size=int(event.get("size", 0)),
         note=str(event.get("note", "")),
         head=bytes.fromhex(event.get("head", "")),
+        trace=str(event.get("trace") or ""),
+        span=str(event.get("span") or ""),
+        parent=str(event.get("parent") or ""),
     )
 
 

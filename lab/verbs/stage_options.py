@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lab.commands import FATES, KNOBS
 from lab.find import FORMS, find
 from lab.stage import Stage
+from lab.vocabulary import FATES, KNOBS
 from lab.wire import Knobs
 from lab.wire.namespaces import available
 

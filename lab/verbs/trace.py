@@ -13,13 +13,14 @@ import argparse
 import json
 from pathlib import Path
 
-from lab.commands import Conductor, operation_of
+from lab.commands import Conductor
 from lab.find import find
 from lab.label import label_of
-from lab.ladder import MOST_ROWS, elide, rows
-from lab.player import when_quiet
+from lab.ladder import MOST_ROWS, elide, lanes_of, rows
+from lab.player import beginning, when_quiet
 from lab.screen import progress, say, screen, show_ladder
 from lab.verbs import stage_options
+from lab.vocabulary import operation_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,14 +52,16 @@ def run(options: argparse.Namespace) -> int:
         progress(f"era {era.number}, {form} wire: {options.op}"),
         stage_options.stage_for(options, form=form, pcap=options.pcap) as stage,
     ):
+        since, instances = beginning(stage), stage.instances
         answer = Conductor(stage, options.patience_s).obey(options.op)
         events = when_quiet(stage.trace)
     if options.json:
         print("\n".join(json.dumps(event.as_json()) for event in events))
         return 0
     console = screen()
-    made = rows(events, label_of(era, form))
-    show_ladder(console, made if options.all else elide(made, MOST_ROWS))
+    lanes = lanes_of(events, instances, since)
+    made = rows(events, label_of(era, form), lanes, since)
+    show_ladder(console, made if options.all else elide(made, MOST_ROWS), lanes)
     say(console, answer.text, "bold")
     if options.pcap:
         say(console, f"packets: {options.pcap} (tshark -r {options.pcap})", "dim")

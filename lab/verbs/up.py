@@ -20,14 +20,16 @@ from pathlib import Path
 
 from rich.console import Console
 
-from lab.commands import HELP, Conductor
+from lab.commands import Conductor
+from lab.contract import request_of
 from lab.find import find
 from lab.label import label_of
-from lab.ladder import elide, rows
+from lab.ladder import elide, lanes_of, rows
 from lab.launch import RoleFailed
 from lab.screen import progress, say, screen, show_ladder
 from lab.stage import Stage
 from lab.verbs import stage_options
+from lab.vocabulary import HELP
 from lab.wire import KnobError
 from lab.wire.process import WireError
 
@@ -70,15 +72,31 @@ def run(options: argparse.Namespace) -> int:
 
 def introduction(stage: Stage) -> str:
     """What runs where, and how to reach it from another terminal."""
-    ask = ["-m", stage.era.package, "customer", "--counter", str(stage.counter), json.dumps(ORDER)]
+    width = max(map(len, stage.roles))
+    running = "".join(
+        f"  {role:<{width}}  pid {stage.pid(role)} at {stage.address(role)}\n"
+        for role in stage.roles
+    )
     return (
         f"era {stage.era.number} on a {stage.form} wire, seed {stage.seed}. {stage.era.title}\n"
-        f"  inventory  pid {stage.pid('inventory')} at {stage.address('inventory')}\n"
-        f"  orders     pid {stage.pid('orders')} at {stage.address('orders')}\n"
+        f"{running}"
         f"  stores, logs, traces in {stage.directory}\n"
-        f"order from another terminal:\n  {shlex.join([_this_python(), *ask])}\n"
+        f"order from another terminal:\n  {shlex.join(_ordering(stage))}\n"
         "or here: place o-1 sku-0001 2 (help: all commands; quit or Ctrl-C: the end)"
     )
+
+
+def _ordering(stage: Stage) -> list[str]:
+    """The command that places ORDER."""
+    if not stage.era.speaks_http:
+        ask = ["customer", "--counter", str(stage.counter), json.dumps(ORDER)]
+        return [_this_python(), "-m", stage.era.package, *ask]
+    method, path, body = request_of(ORDER)
+    scheme, _, place = stage.url.partition(":")
+    through = ["--unix-socket", place] if scheme == "http+unix" else []
+    host = "http://orders" if through else stage.url
+    kind = ["--header", "Content-Type: application/json"]
+    return ["curl", "-X", method, *through, *kind, "--data", body.decode(), host + path]
 
 
 def _this_python() -> str:
@@ -109,8 +127,10 @@ def _obey(line: str, stage: Stage, conductor: Conductor, console: Console) -> No
         say(console, f"{HELP}\nhere         trace (the ladder so far) | help | quit")
         return
     if line == "trace":
-        made = rows(stage.trace(), label_of(find(stage.era.package), stage.form))
-        show_ladder(console, elide(made))
+        events = stage.trace()
+        lanes = lanes_of(events, stage.instances)
+        made = rows(events, label_of(find(stage.era.package), stage.form), lanes)
+        show_ladder(console, elide(made), lanes)
         return
     try:
         answer = conductor.obey(line)

@@ -3,8 +3,9 @@
 import pytest
 
 from era0_naive.counter import MOST_CUSTOMERS
-from lab.commands import BadCommand, Conductor, operation_of
+from lab.commands import Conductor
 from lab.stage import Stage
+from lab.vocabulary import BadCommand, operation_of
 from lab.wire import KnobError
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from lab.ladder import NARROWEST, Row, draw, elide, rows
+from lab.drawing import NARROWEST, draw
+from lab.ladder import Row, elide, rows
 from lab.trace import Event
 
 

@@ -17,10 +17,11 @@ from lab.wire.namespaces import is_main_thread
 
 REPOSITORY = Path(__file__).parents[2]
 STOP_TIMEOUT_S = 2.0
+ANSWER_TIMEOUT_S = 15.0  # a command takes milliseconds, but a loaded machine starts Python slowly
 
 
 class WireError(RuntimeError):
-    """The wire's process ended or refused to start."""
+    """The wire's process ended, refused to start, or does not answer."""
 
 
 class Console:
@@ -46,8 +47,8 @@ class Console:
                 start_new_session=True,  # Ctrl-C is for us; we end the process when we are done
             )
         self.pid = self._process.pid
-        with ours:
-            self._lifeline = ours.makefile("rwb")
+        self._socket = ours
+        self._lifeline = ours.makefile("rwb")
         try:
             self.ready = self._read_answer()
         except WireError:
@@ -59,7 +60,11 @@ class Console:
             raise
 
     def ask(self, command: dict[str, Any]) -> Any:
-        """Send a command; return its answer. Raises KnobError if it refuses, WireError if gone."""
+        """Send a command; return its answer. Raises KnobError if it refuses.
+
+        Raises WireError if the process is gone, or is silent for ANSWER_TIMEOUT_S: then it is
+        ended, as its late answer must not be taken for the next command's.
+        """
         with self._lock:
             try:
                 self._lifeline.write(json.dumps(command).encode() + b"\n")
@@ -75,6 +80,7 @@ class Console:
         """End the process. May be called twice."""
         with contextlib.suppress(OSError):  # the last command may never have been read
             self._lifeline.close()
+        self._socket.close()
         try:
             self._process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
@@ -82,8 +88,14 @@ class Console:
             self._process.wait()
 
     def _read_answer(self) -> dict[str, Any]:
+        self._socket.settimeout(ANSWER_TIMEOUT_S)
         try:
             answer: dict[str, Any] = json.loads(self._lifeline.readline() or b"{}")
+        except TimeoutError as silent:
+            self._process.kill()
+            raise WireError(
+                f"the wire's process was silent for {ANSWER_TIMEOUT_S:g} s, and was ended"
+            ) from silent
         except OSError:
             answer = {}
         if not answer:

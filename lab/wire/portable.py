@@ -14,11 +14,11 @@ import socket
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from lab.wire.pump import LONGEST_FRAME, End, Pump
+from lab.wire.pump import LONGEST_FRAME, End, Pump, Stranger
 
 Address = tuple[str, int]
 
-CLIENTS_AT_ONCE = 256  # the oldest is forgotten: a client per call must not exhaust descriptors
+CLIENTS_AT_ONCE = 128  # then the oldest is forgotten: macOS lets a process open only 256 files
 BUFFER_BYTES = 4 << 20  # a burst must not be lost in our sockets: that is the line's business
 
 
@@ -93,7 +93,7 @@ class Relay:
         def read_back() -> bytes:
             frame, source = back.recvfrom(LONGEST_FRAME)
             if source != self._inventory:
-                raise OSError(f"{source} is a stranger")
+                raise Stranger(source)
             return frame
 
         def to_orders(frame: bytes) -> object:

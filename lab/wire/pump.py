@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from select import select
 from time import monotonic
 
-from lab.wire.core import Line, Witness
+from lab.wire.core import DIRECTIONS, Line, Witness
 
 BATCH = 64  # frames read before those that are due get their turn: at most 0.2 ms
 LONGEST_FRAME = 65536
@@ -32,13 +32,17 @@ PR_SET_TIMERSLACK = 29
 Deliver = Callable[[bytes], object]
 
 
+class Stranger(Exception):
+    """What was read is no frame of this wire."""
+
+
 @dataclass(slots=True)
 class End:
     """One descriptor of the wire: frames read from it enter at `port`."""
 
     fd: int
     port: int
-    read: Callable[[], bytes]  # raises BlockingIOError when there is none
+    read: Callable[[], bytes]  # raises BlockingIOError when there is none, perhaps Stranger
     deliver: Deliver  # takes the frame last read, or a copy of it, out at the other port
 
 
@@ -71,9 +75,9 @@ class Pump:
         self._watched.append(end.fd)
 
     def remove(self, fd: int) -> None:
-        """Take no more frames from a descriptor."""
-        del self._ends[fd]
-        self._watched.remove(fd)
+        """Take no more frames from a descriptor. May be called twice."""
+        if self._ends.pop(fd, None):
+            self._watched.remove(fd)
 
     def run(self, control_fd: int, control: Callable[[], bool]) -> None:
         """Carry frames; when `control_fd` is readable ask `control`, which says False to stop."""
@@ -100,12 +104,16 @@ class Pump:
         port, read, witness = end.port, end.read, self._witness
         line, queue, held = self._lines[port], self._in_order[port], self._held
         now = monotonic()
+        failures, why = 0, OSError()
         for _ in range(BATCH):
             try:
                 frame = read()
             except BlockingIOError:
                 return
-            except OSError:  # portable: the ICMP "port unreachable" of an earlier frame
+            except Stranger:
+                continue
+            except OSError as error:  # portable: the ICMP "port unreachable" of an earlier frame
+                failures, why = failures + 1, error
                 continue
             number = line.frames
             if witness:
@@ -122,14 +130,23 @@ class Pump:
                     self._held_ever += 1
                     entry = (at, self._held_ever, port, number, end.deliver, copy)
                     heapq.heappush(held, entry)
+        if failures == BATCH:  # this will not pass, and `select` would call us for it for ever
+            print(f"the wire reads no more on the way {DIRECTIONS[port]}: {why}", file=sys.stderr)
+            self.remove(end.fd)
 
     def _deliver_due(self, now: float) -> None:
-        for port, queue in enumerate(self._in_order):
-            while queue and queue[0][0] <= now:
-                _, number, deliver, frame = queue.popleft()
-                self._hand_over(port, number, deliver, frame)
         while self._held and self._held[0][0] <= now:
-            _, _, port, number, deliver, frame = heapq.heappop(self._held)
+            at, _, port, number, deliver, frame = heapq.heappop(self._held)
+            self._deliver_in_order(port, at)  # if we were woken late, others were due before it
+            self._hand_over(port, number, deliver, frame)
+        for port, queue in enumerate(self._in_order):
+            if queue:
+                self._deliver_in_order(port, now)
+
+    def _deliver_in_order(self, port: int, until: float) -> None:
+        queue = self._in_order[port]
+        while queue and queue[0][0] <= until:
+            _, number, deliver, frame = queue.popleft()
             self._hand_over(port, number, deliver, frame)
 
     def _hand_over(self, port: int, number: int, deliver: Deliver, frame: bytes) -> None:

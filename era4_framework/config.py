@@ -191,6 +191,9 @@ class ClientConfig:
 class ServerConfig:
     """How a service lets others call it.
 
+    deadline_s: for a request that brings none, and the most that one may bring. settle_s, drain_s:
+    when it is told to stop, it serves on until its callers have noticed, and then at most so long
+    until what is under way has its answer.
     may: who may ask for an operation, `{"reserve": ("orders",)}`; what is not named, nobody may.
     quotas: how much each caller may ask; a caller without one has no limit of its own.
     """
@@ -198,6 +201,8 @@ class ServerConfig:
     threads: int = 16
     most_in_flight: int = 12
     max_body_bytes: int = 65536
+    deadline_s: float = 3.0
+    settle_s: float = 1.0
     drain_s: float = 3.0
     heartbeat_s: float = 0.5
     lease_s: float = 2.0
@@ -214,6 +219,8 @@ class ServerConfig:
             f"at most threads, {self.threads}: with more, nothing would ever be refused",
         )
         require_whole(self, "max_body_bytes", 1, 2**30)
+        require_number(self, "deadline_s", SHORTEST_S, LONGEST_S)
+        require_number(self, "settle_s", 0, LONGEST_S)
         require_number(self, "drain_s", 0, LONGEST_S)
         require_number(self, "heartbeat_s", 0.01, LONGEST_S)
         require_number(self, "lease_s", 0.1, LONGEST_S)

@@ -1,0 +1,241 @@
+"""What happens to a request on its way out: thin shells around the policies.
+
+A policy decides and knows neither clock nor lock; a filter has both, and acts. No lock is held
+while a call is under way. `stack.py` says in which order they stand, and why.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from random import Random
+
+from era4_framework.config import BalancerConfig, ClientConfig, RetryConfig
+from era4_framework.endpoints import Endpoint, Endpoints, Instance
+from era4_framework.errors import CallFailed, CircuitOpen, DeadlinePassed, NoAnswer, NoInstance
+from era4_framework.identity import Identity
+from era4_framework.policies.backoff import Backoff
+from era4_framework.policies.balancer import Balancer
+from era4_framework.policies.breaker import Verdict
+from era4_framework.policies.budget import RetryBudget
+from era4_framework.policies.classify import judge
+from era4_framework.policies.deadline import Deadline
+from era4_framework.protocol import TRACE, deadline_header, identity_header
+from era4_framework.service import Request, Response, Service, serving_until
+from era4_framework.telemetry import Telemetry
+
+Clock = Callable[[], float]
+
+
+class Observing:
+    """Counts and times whole requests, as their caller lives through them."""
+
+    def __init__(self, telemetry: Telemetry, caller: str, callee: str, clock: Clock) -> None:
+        self._telemetry = telemetry
+        self._caller = caller
+        self._callee = callee
+        self._clock = clock
+
+    def __call__(self, request: Request, service: Service) -> Response:
+        began = self._clock()
+        outcome = "unavailable"
+        try:
+            response = service(request)
+            outcome = response.outcome
+            return response
+        finally:
+            seconds = self._clock() - began
+            self._telemetry.request(self._caller, self._callee, request.op, outcome, seconds)
+
+
+class Deadlines:
+    """Sets until when anybody waits: as long as whoever asked us does, and never for ever."""
+
+    def __init__(self, deadline_s: float, clock: Clock) -> None:
+        self._deadline_s = deadline_s
+        self._clock = clock
+
+    def __call__(self, request: Request, service: Service) -> Response:
+        deadline = Deadline.after(self._clock(), self._deadline_s)
+        inherited = serving_until.get()
+        if inherited:
+            deadline = inherited.sooner(deadline)
+        return service(replace(request, deadline=deadline))
+
+
+class Retrying:
+    """Sends again what may be sent again, after a pause, as often as the common budget allows."""
+
+    def __init__(
+        self, config: RetryConfig, rng: Random, clock: Clock, sleep: Callable[[float], None]
+    ) -> None:
+        self._attempts = config.attempts
+        self._backoff = Backoff(config.backoff, rng)
+        self._budget = RetryBudget(config.budget)
+        self._clock = clock
+        self._sleep = sleep
+        self._turn = threading.Lock()
+
+    def __call__(self, request: Request, service: Service) -> Response:
+        with self._turn:
+            self._budget.deposit(self._clock())
+        lost: NoAnswer | None = None
+        while True:
+            try:
+                response = service(request)
+                return replace(response, is_sure=False) if lost else response
+            except CallFailed as error:
+                failure = error
+                lost = error if isinstance(error, NoAnswer) else lost
+            pause_s, obstacle = self._judge(request, failure)
+            if obstacle:
+                # one attempt that may have been executed makes the fate of all unknown
+                raise type(lost or failure)(f"{failure} ({obstacle})") from failure
+            self._sleep(pause_s)
+            request = replace(request, attempt=request.attempt + 1)
+
+    def _judge(self, request: Request, failure: CallFailed) -> tuple[float, str]:
+        """How long to wait before the next attempt, or why there is none; the first that holds.
+
+        1. asking again is no use, or not safe   2. often enough   3. no time is left for it
+        4. all requests together are sent again too often already
+        """
+        number = f"attempt {request.attempt}"
+        if not judge(failure, 1, 1).may_retry(request.may_repeat):
+            return 0.0, number
+        if request.attempt >= self._attempts:
+            return 0.0, f"{number} of {self._attempts}"
+        now = self._clock()
+        with self._turn:
+            pause_s = self._backoff.wait_s(request.attempt - 1)
+            if request.deadline and request.deadline.left_s(now) <= pause_s:
+                return 0.0, f"{number}, and no time for another"
+            if not self._budget.try_withdraw(now):
+                return 0.0, f"{number}, and the retry budget is spent"
+        return pause_s, ""
+
+
+class Balancing:
+    """Chooses the instance for each attempt."""
+
+    def __init__(
+        self,
+        config: BalancerConfig,
+        endpoints: Endpoints,
+        instances: Callable[[], tuple[Instance, ...]],
+        rng: Random,
+        clock: Clock,
+    ) -> None:
+        """instances: the resolver's, asked for every attempt; it answers from what it knows."""
+        self._balancer = Balancer(config, rng)
+        self._endpoints = endpoints
+        self._instances = instances
+        self._clock = clock
+        self._turn = threading.Lock()
+
+    def __call__(self, request: Request, service: Service) -> Response:
+        while True:
+            endpoint, is_panic = self._choose(request)
+            try:
+                return service(replace(request, endpoint=endpoint, is_panic=is_panic))
+            except CircuitOpen:
+                continue  # another thread took the last probe's place: the next look will show it
+            finally:
+                with self._turn:
+                    endpoint.in_flight -= 1
+
+    def _choose(self, request: Request) -> tuple[Endpoint, bool]:
+        """Who is asked, and whether in a panic: although its breaker says no, as all of them do."""
+        now = self._clock()
+        candidates = self._endpoints.of(self._instances())
+        tried = request.learned.tried
+        admits = {each: each.admits(now) for each in candidates}
+        with self._turn:
+            endpoint = self._balancer.pick(candidates, admits.__getitem__, tried)
+            if endpoint is None:
+                raise NoInstance("no instance is known")
+            endpoint.in_flight += 1
+        tried.append(endpoint)
+        return endpoint, not admits[endpoint]
+
+
+class TimeLimits:
+    """Gives an attempt its time, which no retry can prolong, and tells the callee what is left."""
+
+    def __init__(self, try_timeout_s: float, clock: Clock) -> None:
+        self._try_timeout_s = try_timeout_s
+        self._clock = clock
+
+    def __call__(self, request: Request, service: Service) -> Response:
+        now = self._clock()
+        deadline = request.deadline or Deadline.after(now, self._try_timeout_s)
+        left_ms = deadline.header(now)
+        if left_ms == "0":
+            raise DeadlinePassed("the deadline has passed: it was not sent")
+        timeout_s = deadline.try_timeout_s(now, self._try_timeout_s)
+        headers = {**request.headers, **deadline_header(left_ms)}
+        return service(replace(request, deadline=deadline, timeout_s=timeout_s, headers=headers))
+
+
+class Breaking:
+    """Leaves an instance alone that keeps failing."""
+
+    def __init__(
+        self, config: ClientConfig, telemetry: Telemetry, callee: str, clock: Clock
+    ) -> None:
+        self._usual_s = config.try_timeout_s
+        self._telemetry = telemetry
+        self._callee = callee
+        self._clock = clock
+
+    def __call__(self, request: Request, service: Service) -> Response:
+        endpoint = request.endpoint
+        if endpoint is None:
+            raise ValueError("no instance is chosen: the stack has no balancing above breaking")
+        permit = endpoint.admit(self._clock())
+        if permit is None and not request.is_panic:
+            raise CircuitOpen(f"{endpoint.instance.name}: left alone, it failed too often")
+        verdict = Verdict.IGNORED  # a fault of our own says nothing about the instance
+        try:
+            response = service(request)
+            verdict = Verdict.SUCCESS
+            return response
+        except CallFailed as error:
+            verdict = judge(error, request.timeout_s, self._usual_s).verdict
+            raise
+        finally:
+            if permit:
+                endpoint.settle(permit, verdict, self._clock())
+            self._telemetry.attempt(self._callee, endpoint.instance.name, verdict.value)
+
+
+class Tracing:
+    """Makes each attempt a span, and puts on tape what was asked of whom and what came back."""
+
+    def __init__(self, telemetry: Telemetry, caller: str) -> None:
+        self._tracer = telemetry.tracer
+        self._caller = caller
+
+    def __call__(self, request: Request, service: Service) -> Response:
+        span = self._tracer.outbound()
+        callee = request.endpoint.instance.name if request.endpoint else ""
+        note = self._tracer.told(request)
+        self._tracer.write("call", self._caller, callee, request, note, span)
+        came = "no answer"
+        try:
+            response = service(replace(request, headers={**request.headers, TRACE: span.header()}))
+            came = response.outcome
+            return response
+        finally:
+            self._tracer.write("answer", callee, self._caller, request, came, span)
+
+
+class Identifying:
+    """Says who asks."""
+
+    def __init__(self, identity: Identity, callee: str) -> None:
+        self._identity = identity
+        self._callee = callee
+
+    def __call__(self, request: Request, service: Service) -> Response:
+        token = identity_header(self._identity.token_for(self._callee))
+        return service(replace(request, headers={**request.headers, **token}))

@@ -1,0 +1,86 @@
+"""Orders: takes orders from customers, and asks inventory for the goods."""
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+from era0_naive import shop
+from era4_framework.config import ClientConfig, ServerConfig
+from era4_framework.errors import NoAnswer, Unreachable
+from era4_framework.identity import Identity, read_secret
+from era4_framework.outcomes import Operation, outcome_of, request_to
+from era4_framework.resolver import Discovery
+from era4_framework.server import Door, serve
+from era4_framework.service import Request, Service
+from era4_framework.stack import client_stack, edge_stack
+from era4_framework.telemetry import Telemetry
+from era4_framework.web import web
+
+INVENTORY = ClientConfig(deadline_s=3.0, try_timeout_s=0.5)  # how we ask it
+CONFIG = ServerConfig(most_in_flight=14, settle_s=0.5)  # how we are asked
+
+
+class Orders:
+    """What customers can ask for, and how orders asks inventory for its part of it."""
+
+    def __init__(self, book: shop.Book, inventory: Service) -> None:
+        self.book = book
+        self.inventory = inventory
+
+    def place(self, order_id: str, sku: str, quantity: int) -> shop.Outcome:
+        return shop.place(self.book, self.reserve, order_id, sku, quantity, self.release)
+
+    def cancel(self, order_id: str) -> shop.Outcome:
+        return shop.cancel(self.book, self.release, order_id)
+
+    def show(self, order_id: str) -> shop.Outcome:
+        return shop.show(self.book, order_id)
+
+    def catalogue(self) -> shop.Outcome:
+        return self.ask(request_to("catalogue", "GET", "/catalogue"))
+
+    def reserve(self, order_id: str, sku: str, quantity: int) -> shop.Outcome:
+        goods = {"sku": sku, "quantity": quantity}
+        return self.ask(request_to("reserve", "PUT", "/reservations/", order_id, goods))
+
+    def release(self, order_id: str) -> shop.Outcome:
+        return self.ask(request_to("release", "DELETE", "/reservations/", order_id))
+
+    def ask(self, request: Request) -> shop.Outcome:
+        """The call path: what happens between a question and its answer."""
+        try:
+            response = self.inventory(request)
+        except Unreachable as error:
+            return shop.unavailable(str(error), certain=True)
+        except NoAnswer as error:
+            return shop.unavailable(str(error), certain=False)
+        outcome = outcome_of(response)
+        if outcome.kind == "out_of_stock" and not response.is_sure:
+            return replace(outcome, certain=False)  # an earlier attempt was lost: it may come yet
+        return outcome
+
+
+def operations(orders: Orders) -> list[Operation]:
+    """Where what can be asked is found."""
+    order = "/orders/<text:order_id>"
+    return [
+        Operation("place", "PUT", order, orders.place, ("sku", "quantity")),
+        Operation("cancel", "DELETE", order, orders.cancel),
+        Operation("show", "GET", order, orders.show),
+        Operation("catalogue", "GET", "/catalogue", orders.catalogue),
+    ]
+
+
+def main(
+    listen: str, registry: str, store: Path, secret: Path, ready: Callable[[str], None]
+) -> None:
+    """Runs the service until it is stopped; `ready` is told where customers find it."""
+    identity, telemetry = Identity(read_secret(secret), "orders"), Telemetry("orders")
+    instances = Discovery(registry, "inventory", INVENTORY.poll_s)
+    instances.start()
+    inventory = client_stack("inventory", instances, identity, telemetry, INVENTORY)
+    with closing(shop.Book(store)) as book:
+        asked, door = operations(Orders(book, inventory)), Door(instances)
+        service = edge_stack(asked, "orders", telemetry, CONFIG)
+        serve(listen, web("orders", asked, service, door, telemetry), door, CONFIG, ready)

@@ -1,0 +1,107 @@
+"""A service as a process: it listens, says that it is ready, serves, and leaves in good order.
+
+waitress reads a whole request before a thread gets it, so a caller that writes slowly costs none.
+
+Leaving (SIGTERM) takes four steps: 1. /ready says no, and the lease is given back; 2. it goes on
+serving until its callers have noticed; 3. and until nothing is in flight; 4. then it closes.
+"""
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import flask
+from waitress.server import create_server
+
+from era0_naive.role import host_and_port
+from era4_framework.config import ServerConfig
+from era4_framework.resolver import Lease, Resolver
+
+MOST_CONNECTIONS = 500
+IDLE_CONNECTION_S = 30
+MOST_HEADER_BYTES = 32 * 1024
+LOOK_AGAIN_S = 0.01
+
+
+class Door:
+    """Whether requests should be sent here: what /ready tells."""
+
+    def __init__(self, instances: Resolver | None = None) -> None:
+        """instances: of the service that this one cannot do without."""
+        self.is_open = True
+        self._instances = instances
+
+    def __call__(self) -> tuple[bool, dict[str, Any]]:
+        """Yes or no, and what else there is to tell."""
+        if self._instances is None:
+            return self.is_open, {}
+        names = [each.name for each in self._instances()]
+        return self.is_open and bool(names), {"instances": names}
+
+
+def serve(
+    listen: str,
+    app: flask.Flask,
+    door: Door,
+    config: ServerConfig,
+    ready: Callable[[str], None],
+    lease: Lease | None = None,
+) -> None:
+    """Serves until the process is told to stop. `ready` is told the URL, its port filled in.
+
+    Raises ValueError or OSError, naming the address, if it cannot listen there.
+    """
+    logging.basicConfig(format="%(asctime)s %(name)s %(message)s")
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # shedding tells it better
+    with _listener(listen) as listener:
+        server = create_server(
+            app,
+            sockets=[listener],
+            threads=config.threads,
+            connection_limit=MOST_CONNECTIONS,
+            channel_timeout=IDLE_CONNECTION_S,
+            max_request_header_size=MOST_HEADER_BYTES,
+            max_request_body_size=16 * config.max_body_bytes,  # up to here Flask's 413 says more
+            asyncore_use_poll=True,  # select() ends at descriptor 1024
+            ident=None,
+        )
+        threading.Thread(target=server.run, name="waitress", daemon=True).start()
+        host, port = listener.getsockname()
+        url = f"http://{host}:{port}"
+        if lease:
+            lease.take(url)
+        ready(url)
+        try:
+            threading.Event().wait()  # until SIGTERM raises SystemExit here
+        finally:
+            _drain(server, door, config, lease)
+
+
+def _drain(server: Any, door: Door, config: ServerConfig, lease: Lease | None) -> None:
+    until = time.monotonic() + config.drain_s
+    door.is_open = False
+    if lease:
+        lease.give_back()
+    time.sleep(config.settle_s)
+    while _in_flight(server) and time.monotonic() < until:
+        time.sleep(LOOK_AGAIN_S)
+    server.task_dispatcher.shutdown(timeout=LOOK_AGAIN_S)  # no thread may find the store closed
+
+
+def _in_flight(server: Any) -> int:
+    """Requests under way, from their first byte to the last one of the answer."""
+    channels = list(server.active_channels.values())
+    return sum(bool(each.request or each.requests or each.total_outbufs_len) for each in channels)
+
+
+def _listener(address: str) -> socket.socket:
+    try:
+        return socket.create_server(host_and_port(address, "http", least_port=0), backlog=128)
+    except OSError as error:
+        raise OSError(
+            f"address {address!r}: {error.strerror}; accepted: an address of this machine with"
+            " a free port, or port 0 for any"
+        ) from error

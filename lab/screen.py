@@ -13,9 +13,17 @@ from lab import drawing, ladder
 WIDEST = 100  # longer lines are hard to read
 
 
+class Screen(Console):
+    """Rich's console, which tells us of a broken pipe only through a method of our own."""
+
+    def on_broken_pipe(self) -> None:
+        """Called while the BrokenPipeError is handled: let it pass; rich would exit with 1."""
+        raise
+
+
 def screen(stderr: bool = False) -> Console:
     """A console for stdout (or stderr); 80 columns in a pipe, at most 100 on a terminal."""
-    console = Console(highlight=False, stderr=stderr)
+    console = Screen(highlight=False, stderr=stderr)
     console.width = min(console.width, WIDEST) if console.is_terminal else 80
     return console
 

@@ -1,5 +1,6 @@
 """The `eras` command as a person types it: what it shows, what it refuses, how it ends."""
 
+import contextlib
 import os
 import re
 import signal
@@ -162,19 +163,35 @@ def test_ctrl_c_ends_up_with_130_and_leaves_nothing():
     assert not alive(told)
 
 
-def test_a_reader_who_leaves_ends_it_quietly():
-    demo = subprocess.Popen(
-        [sys.executable, "-m", "lab", "diff", "0", "1"],
+@pytest.mark.parametrize(
+    ("verb", "reads_until"),
+    [("diff 0 1", b""), ("trace 0", b""), ("doctor", b""), ("demo 0", b"[portable wire")],
+)
+def test_a_reader_who_leaves_ends_it_quietly_and_nothing_is_left(verb, reads_until):
+    mark = f"left-by-{os.getpid()}-{verb}"
+    told = subprocess.Popen(
+        [sys.executable, "-m", "lab", *verb.split()],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=ROOT,
+        env={**os.environ, "STARTED_FOR": mark},
     )
-    demo.stdout.readline()
-    demo.stdout.close()
-    complaints = demo.stderr.read()
-    demo.stderr.close()
-    assert demo.wait(20) in (1, 141)  # 1: rich noticed it first
-    assert complaints == b""
+    while reads_until and reads_until not in told.stdout.readline():
+        pass
+    told.stdout.close()
+    _, complaints = told.communicate(timeout=30)
+    assert (told.returncode, complaints) == (141, b""), "as of any program that SIGPIPE ended"
+    assert not started_for(mark)
+
+
+def started_for(mark: str) -> list[str]:
+    """The processes that have inherited this mark (Linux)."""
+    found = []
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if mark in environment.read_text(errors="replace"):
+                found.append(environment.with_name("cmdline").read_text().replace("\0", " "))
+    return found
 
 
 def test_an_era_without_a_role_tells_its_story():

@@ -15,6 +15,7 @@ from era4_framework.config_rules import (
     ConfigError,
     from_toml,
     read,
+    refusal,
     require_number,
     require_one_of,
     require_that,
@@ -231,6 +232,5 @@ class ServerConfig:
             f"at least twice heartbeat_s, {self.heartbeat_s}: one lost heartbeat is no death",
         )
         for operation, callers in self.may.items():
-            names = isinstance(callers, tuple) and all(isinstance(name, str) for name in callers)
-            if not names:
-                raise ConfigError(f"may.{operation}", callers, "a list of callers' names")
+            if not isinstance(callers, tuple) or {type(name) for name in callers} - {str}:
+                raise refusal(f"may.{operation}", callers, "a list of callers' names")

@@ -12,23 +12,38 @@ import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
-Config = TypeVar("Config")
+
+class Dataclass(Protocol):
+    """Any dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+
+
+Config = TypeVar("Config", bound=Dataclass)
+
+LONGEST_QUOTE = 60
 
 
 class ConfigError(ValueError):
-    """The value of `key` cannot be used; the message says what is accepted instead."""
+    """What `key` says cannot be used; the message says which value, and what is accepted."""
 
-    def __init__(self, key: str, value: object, accepted: str) -> None:
+    def __init__(self, key: str, problem: str) -> None:
         self.key = key
-        self.value = value
-        self.accepted = accepted
-        super().__init__(f"{key} is {_shown(value)}: accepted is {accepted}")
+        self.problem = problem
+        super().__init__(f"{key} {problem}")
 
     def within(self, table: str) -> ConfigError:
         """The same error, its key told from further outside: `cool_down_s` in `client.breaker`."""
-        return ConfigError(_path(table, self.key), self.value, self.accepted)
+        return ConfigError(_path(table, self.key), self.problem)
+
+
+def refusal(key: str, value: object, accepted: str) -> ConfigError:
+    """The error to raise for a value; a long one is quoted in part."""
+    text = repr(value)
+    shown = text if len(text) <= LONGEST_QUOTE else f"{text[: LONGEST_QUOTE - 3]}..."
+    return ConfigError(key, f"is {shown}: accepted is {accepted}")
 
 
 def require_whole(config: object, key: str, least: int, most: int) -> None:
@@ -36,7 +51,7 @@ def require_whole(config: object, key: str, least: int, most: int) -> None:
     value = getattr(config, key)
     # bool is a subclass of int: `attempts = true` would be one attempt
     if type(value) is not int or not least <= value <= most:
-        raise ConfigError(key, value, f"a whole number from {least} to {most}")
+        raise refusal(key, value, f"a whole number from {least} to {most}")
 
 
 def require_number(config: object, key: str, least: float, most: float) -> None:
@@ -46,20 +61,20 @@ def require_number(config: object, key: str, least: float, most: float) -> None:
     """
     value = getattr(config, key)
     if type(value) not in (int, float) or not least <= value <= most:
-        raise ConfigError(key, value, f"a number from {least:g} to {most:g}")
+        raise refusal(key, value, f"a number from {least:g} to {most:g}")
 
 
 def require_one_of(config: object, key: str, accepted: Sequence[str]) -> None:
     """Raise ConfigError unless the value of `key` is one of `accepted`."""
     value = getattr(config, key)
     if value not in accepted:
-        raise ConfigError(key, value, " or ".join(map(repr, accepted)))
+        raise refusal(key, value, " or ".join(map(repr, accepted)))
 
 
 def require_that(holds: bool, config: object, key: str, accepted: str) -> None:
     """Raise ConfigError for `key` unless `holds`: a rule between several keys."""
     if not holds:
-        raise ConfigError(key, getattr(config, key), accepted)
+        raise refusal(key, getattr(config, key), accepted)
 
 
 def from_toml(kind: type[Config], path: Path) -> Config:
@@ -70,7 +85,7 @@ def from_toml(kind: type[Config], path: Path) -> Config:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:  # no TOML, or no UTF-8
-        raise ConfigError(str(path), "no TOML", f"TOML; {error}") from error
+        raise ConfigError(str(path), f"is no TOML: {error}") from error
     return read(kind, table)
 
 
@@ -82,7 +97,10 @@ def read(kind: type[Config], table: Mapping[str, Any], where: str = "") -> Confi
     hints = get_type_hints(kind)
     for key in table:
         if key not in hints:
-            raise ConfigError(_path(where, key), "an unknown key", _nearest(key, list(hints)))
+            raise ConfigError(_path(where, key), f"is not known: {_known(key, list(hints))}")
+    for field in dataclasses.fields(kind):
+        if field.name not in table and _must_be_said(field):
+            raise ConfigError(_path(where, field.name), "is missing: it has no default")
     given = {key: _read_as(hints[key], table[key], _path(where, key)) for key in table}
     try:
         return kind(**given)
@@ -90,9 +108,13 @@ def read(kind: type[Config], table: Mapping[str, Any], where: str = "") -> Confi
         raise error.within(where) from None
 
 
+def _must_be_said(field: dataclasses.Field[Any]) -> bool:
+    return field.default is field.default_factory is dataclasses.MISSING
+
+
 def _read_as(hint: Any, value: Any, where: str) -> Any:
     """The value as a field of type `hint` holds it; plain values are judged by the dataclass."""
-    if dataclasses.is_dataclass(hint):
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return read(hint, _table(value, where), where)
     if get_origin(hint) is tuple and isinstance(value, list):
         return tuple(value)
@@ -105,20 +127,15 @@ def _read_as(hint: Any, value: Any, where: str) -> Any:
 
 def _table(value: Any, where: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise ConfigError(where, value, f"a table: [{where}]")
+        raise refusal(where, value, f"a table, [{where}]")
     return value
 
 
-def _nearest(key: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(key, known, n=1)
-    meant = f" (nearest: {close[0]})" if close else ""
-    return f"one of {', '.join(known)}{meant}"
+def _known(key: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    nearest = f"; {close[0]} is the nearest" if close else ""
+    return f"accepted are {', '.join(known)}{nearest}"
 
 
 def _path(table: str, key: str) -> str:
     return f"{table}.{key}" if table else key
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

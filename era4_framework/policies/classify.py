@@ -80,10 +80,13 @@ def kind_of(status: int, certain: bool) -> type[errors.CallFailed] | None:
     return REFUSALS.get(status, errors.BadAnswer) if certain else errors.BadAnswer
 
 
-def judge(error: errors.CallFailed | None, allowed_s: float, usual_s: float) -> Judgement:
+def judge(
+    error: errors.CallFailed | None, allowed_s: float = 1.0, usual_s: float = 1.0
+) -> Judgement:
     """What an attempt means that ended with `error` (None: with an answer).
 
     allowed_s: how long it was allowed to take; usual_s: how long, had the deadline not been near.
+    Only a verdict on a silence depends on them.
     """
     if error is None:
         return ANSWERED

@@ -14,7 +14,6 @@ import secrets
 import socket
 import threading
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
@@ -26,7 +25,7 @@ import requests
 import urllib3
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from waitress.server import create_server
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed
 from werkzeug.routing import BaseConverter
 
 from era0_naive import shop
@@ -53,6 +52,8 @@ SETTLE_S = 1.0  # after SIGTERM still open: two polls of the registry by those w
 DRAIN_S = 3.0  # after SIGTERM at most, until what is under way has its answer
 
 STATUS = {"conflict": 409, "out_of_stock": 409, "unknown_sku": 404, "invalid": 400}
+ACCEPTED = "PUT, DELETE /reservations/ORDER_ID, GET /catalogue, /health, /ready, /metrics, in"
+ACCEPTED += f" at most {MOST_REQUEST_BYTES} bytes"
 REPEATED = "repeated"  # in a `reserved`: this call did not take the goods, an earlier one had
 
 log = logging.getLogger("inventory")
@@ -92,7 +93,7 @@ class Inventory:
         self.buckets = {caller: Bucket(*quota) for caller, quota in QUOTA.items()}
         self.metrics = CollectorRegistry()
         call = ["caller", "callee", "op"]
-        self.requests = Counter("requests", "Calls.", [*call, "outcome"], registry=self.metrics)
+        self.calls = Counter("requests", "Calls.", [*call, "outcome"], registry=self.metrics)
         self.seconds = Histogram("request_seconds", "Their time.", call, registry=self.metrics)
         self.load = Gauge("in_flight", "Unanswered now.", ["callee"], registry=self.metrics)
         self.load.labels(name).set_function(lambda: self.in_flight)
@@ -139,7 +140,7 @@ class Inventory:
         finally:
             with self.turn:
                 self.in_flight -= 1
-            self.requests.labels(caller, "inventory", request["op"], outcome.kind).inc()
+            self.calls.labels(caller, "inventory", request["op"], outcome.kind).inc()
             seconds = time.monotonic() - began
             self.seconds.labels(caller, "inventory", request["op"]).observe(seconds)
             self._report(request, outcome)
@@ -240,7 +241,7 @@ class Inventory:
         with suppress(OSError), path.open("a") as trace:  # watching must not hurt
             trace.write(json.dumps(event) + "\n")
 
-    def drain(self, heart: threading.Thread) -> None:
+    def drain(self, heart: threading.Thread, server: Any) -> None:
         """Leaves the registry, goes on serving, and returns when nothing is under way."""
         until = time.monotonic() + DRAIN_S
         self.draining.set()
@@ -248,7 +249,7 @@ class Inventory:
         with suppress(ValueError):
             self._tell_registry("DELETE")
         time.sleep(SETTLE_S)
-        while self.in_flight and time.monotonic() < until:
+        while time.monotonic() < until and _is_busy(server):
             time.sleep(0.01)
 
 
@@ -287,7 +288,9 @@ def _caller(secret: bytes) -> str:
         )
     except jwt.PyJWTError as error:
         # its class tells what is wrong; its text might repeat a piece of the token
-        raise Refused(401, f"token refused: {type(error).__name__}", challenge) from None
+        accepted = "HS256, signed with the shop's secret, aud inventory, with sub and exp"
+        why = f"token refused: {type(error).__name__}; accepted: {accepted}"
+        raise Refused(401, why, challenge) from None
     if claims["sub"] not in QUOTA:
         raise Refused(403, f"subject {claims['sub'][:64]!r} is none of {', '.join(QUOTA)}")
     return str(claims["sub"])
@@ -343,6 +346,12 @@ def _problem(status: int, outcome: shop.Outcome, headers: dict[str, str]) -> fla
     return response
 
 
+def _is_busy(server: Any) -> bool:
+    """Whether a request is under way, or an answer is not sent yet."""
+    channels = tuple(server.active_channels.values())
+    return any(each.requests or each.total_outbufs_len for each in channels)
+
+
 class AnyText(BaseConverter):
     """Also nothing, slashes, line breaks: the shop's rule refuses such an id, and not a 404."""
 
@@ -386,14 +395,13 @@ def routes(inventory: Inventory) -> flask.Flask:
 
     @app.errorhandler(HTTPException)
     def refuse(error: HTTPException) -> flask.Response:
-        """No such path, no such method, too large a body."""
-        outcome = shop.Outcome("invalid", f"{flask.request.method} {flask.request.path}: ...")
-        return _problem(error.code or 500, outcome, {})
-
-    @app.errorhandler(Exception)
-    def fail(error: Exception) -> flask.Response:
-        traceback.print_exception(error)
-        return _problem(500, shop.unavailable("inventory failed", certain=False), {})
+        """No such path, no such method, too large a body; or our own fault (Flask logs it)."""
+        if isinstance(error, InternalServerError):
+            return _problem(500, shop.unavailable("inventory failed", certain=False), {})
+        asked = f"{flask.request.method} {flask.request.path[:80]!r}"
+        outcome = shop.Outcome("invalid", f"{asked}: {error.name}; accepted: {ACCEPTED}")
+        allow = isinstance(error, MethodNotAllowed) and error.valid_methods
+        return _problem(error.code or 400, outcome, {"Allow": ", ".join(allow)} if allow else {})
 
     return app
 
@@ -410,6 +418,7 @@ def main(
 ) -> None:
     """Runs the service until it is stopped; `ready` is told where orders finds it."""
     logging.basicConfig(format="%(asctime)s %(name)s %(message)s")
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a queue is no news: we shed
     host_and_port(registry, "http")
     products = shop.read_catalogue(catalogue) if catalogue else shop.catalogue()
     key = _read_secret(secret)
@@ -418,7 +427,7 @@ def main(
         closing(_listener(listen)) as listener,
     ):
         inventory = Inventory(stock, products, name, registry, key)
-        server = create_server(
+        server: Any = create_server(
             routes(inventory),
             sockets=[listener],
             threads=THREADS,
@@ -439,7 +448,7 @@ def main(
         try:
             threading.Event().wait()
         finally:
-            inventory.drain(heart)
+            inventory.drain(heart, server)
 
 
 def _listener(address: str) -> socket.socket:

@@ -16,7 +16,6 @@ import secrets
 import socket
 import threading
 import time
-import traceback
 from collections import deque
 from collections.abc import Callable
 from contextlib import closing, suppress
@@ -30,7 +29,7 @@ import requests
 import urllib3
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from waitress.server import create_server
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed
 from werkzeug.routing import BaseConverter
 
 from era0_naive import shop
@@ -62,10 +61,12 @@ DRAIN_S = 3.0  # after SIGTERM at most, until what is under way has its answer
 
 STATUS = {"conflict": 409, "out_of_stock": 409, "unknown_sku": 404, "not_found": 404}
 STATUS |= {"invalid": 400, "unavailable": 503}  # every other outcome is a success
+ACCEPTED = "PUT, GET, DELETE /orders/ID, GET /catalogue, /health, /ready, /metrics, in"
+ACCEPTED += f" at most {MOST_REQUEST_BYTES} bytes"
 ANSWERS = {
-    "reserve": ("reserved", "out_of_stock", "unknown_sku", "conflict", "invalid", "unavailable"),
-    "release": ("released", "invalid", "unavailable"),
-    "catalogue": ("catalogue", "unavailable"),
+    "reserve": ("reserved", "out_of_stock", "unknown_sku", "conflict", "invalid"),
+    "release": ("released", "invalid"),
+    "catalogue": ("catalogue",),
 }
 
 Verdict = Literal["success", "failure", "ignored"]
@@ -101,7 +102,7 @@ class Orders:
         self.sessions = threading.local()  # a requests.Session is not promised to be thread-safe
         self.metrics = CollectorRegistry()
         call = ["caller", "callee", "op"]
-        self.requests = Counter("requests", "Calls.", [*call, "outcome"], registry=self.metrics)
+        self.calls = Counter("requests", "Calls.", [*call, "outcome"], registry=self.metrics)
         self.seconds = Histogram("request_seconds", "Their time.", call, registry=self.metrics)
         attempt = ["callee", "instance"]
         self.attempts = Counter(
@@ -151,17 +152,18 @@ class Orders:
             except NoAnswer as error:
                 failure, is_certain = str(error), False
             pause_s = random.uniform(0, min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2 ** (attempt - 1)))
-            obstacle = self._obstacle(attempt, time.monotonic() + pause_s)
+            obstacle = self._obstacle(attempt, pause_s)
             if obstacle:
                 break
             time.sleep(pause_s)
         return shop.unavailable(f"{failure} ({obstacle})", is_certain)
 
-    def _obstacle(self, attempt: int, now: float) -> str:
+    def _obstacle(self, attempt: int, pause_s: float) -> str:
         """Why there will be no further attempt; empty if there will."""
+        now = time.monotonic()
         if attempt == ATTEMPTS:
             return f"attempt {attempt} of {ATTEMPTS}"
-        if now >= flask.g.deadline:
+        if now + pause_s >= flask.g.deadline:
             return f"attempt {attempt}, and no time for another"
         with self.turn:
             is_allowed = self.budget.try_withdraw(now)
@@ -179,24 +181,20 @@ class Orders:
         note = _told(request) + (f", attempt {attempt}" if attempt > 1 else "")
         self._report("call", "orders", instance.name, request, note, span)
         verdict: Verdict = "ignored"  # a fault of our own says nothing about the instance
-        told = "no answer"
         try:
             outcome = self._exchange(instance, request, span)
-            verdict, told = "success", outcome.kind
+            verdict = "success"
+            self._report("answer", instance.name, "orders", request, outcome.kind, span)
             return outcome
-        except Busy:
-            told = "unavailable"
-            raise
-        except (Unreachable, NoAnswer):
-            # if the customer's patience ended first, it was too short: no sign of a broken instance
-            verdict = "ignored" if time.monotonic() >= flask.g.deadline else "failure"
+        except (Unreachable, NoAnswer) as error:
+            verdict = _verdict(error)
+            self._report("note", "orders", "orders", request, str(error), span)
             raise
         finally:
             with self.turn:
                 instance.in_flight -= 1
                 instance.record(permit, verdict, time.monotonic())
             self.attempts.labels("inventory", instance.name, verdict).inc()
-            self._report("answer", instance.name, "orders", request, told, span)
 
     def _choose(self, tried: list["Instance"], now: float) -> tuple["Instance", int | None]:
         """The less busy of two, drawn at random (Mitzenmacher 2001), and its breaker's permit.
@@ -230,9 +228,10 @@ class Orders:
             method, instance.url + path, body, headers, instance.name, flask.g.deadline
         )
         outcome = shop.read_outcome(answer)
-        if status >= 500 and outcome.kind == "unavailable" and outcome.certain:
+        is_refusal = outcome.kind == "unavailable" and outcome.certain is True
+        if is_refusal and status >= 500:
             raise Busy(f"{instance.name}: {outcome.detail}")
-        if status >= 500 or outcome.kind not in ANSWERS[request["op"]] or outcome.certain is False:
+        if status >= 500 or not (is_refusal or outcome.kind in ANSWERS[request["op"]]):
             raise NoAnswer(f"{instance.name}: status {status}, {outcome.detail or outcome.kind}")
         return outcome
 
@@ -252,29 +251,30 @@ class Orders:
                 stream=True,
                 allow_redirects=False,
             ) as response:
-                return response.status_code, json.loads(_whole(response, deadline))
+                return response.status_code, json.loads(_whole(response, deadline, name))
         except requests.ConnectTimeout as error:
             raise Unreachable(f"{name}: no connection in {timeout_s:.3g} s") from error
-        except requests.ConnectionError as error:
-            # refused, no route ... : the only sign that nothing was sent is deep inside
-            reason = getattr(error.args[0] if error.args else None, "reason", None)
-            if isinstance(reason, urllib3.exceptions.NewConnectionError):
-                raise Unreachable(f"{name}: no connection") from error
-            raise NoAnswer(f"{name}: connection lost") from error
         except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
             raise NoAnswer(f"{name}: silent for {timeout_s:.3g} s") from error
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise NoAnswer(f"{name}: {type(error).__name__}") from error
+            # refused, no route ...: the only sign that nothing was sent is deep inside
+            reason = getattr(error.args[0] if error.args else None, "reason", None)
+            if isinstance(reason, urllib3.exceptions.NewConnectionError):
+                raise Unreachable(f"{name}: no connection") from error
+            raise NoAnswer(f"{name}: connection lost ({type(error).__name__})") from error
         except (ValueError, RecursionError) as error:
             raise NoAnswer(f"{name}: its answer is not JSON") from error
 
     def _session(self) -> requests.Session:
         """This thread's own, with connections that are kept."""
         if not hasattr(self.sessions, "mine"):
-            self.sessions.mine = requests.Session()
-            self.sessions.mine.trust_env = False  # no proxy, no .netrc: services call directly
-        session: requests.Session = self.sessions.mine
-        return session
+            session = requests.Session()
+            session.trust_env = False  # no proxy, no .netrc: services call directly
+            # told not to follow a redirect, it reads its body all the same, however long that is
+            session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]
+            self.sessions.mine = session
+        mine: requests.Session = self.sessions.mine
+        return mine
 
     def _token(self) -> str:
         """Our name, signed. Renewed at half its life, so that none expires on its way."""
@@ -345,7 +345,7 @@ class Orders:
                 return self.catalogue()
 
     def _count(self, caller: str, callee: str, op: str, outcome: str, began: float) -> None:
-        self.requests.labels(caller, callee, op, outcome).inc()
+        self.calls.labels(caller, callee, op, outcome).inc()
         self.seconds.labels(caller, callee, op).observe(time.monotonic() - began)
 
     def exposition(self) -> bytes:
@@ -373,12 +373,12 @@ class Orders:
         with suppress(OSError), path.open("a") as trace:  # watching must not hurt
             trace.write(json.dumps(event) + "\n")
 
-    def drain(self) -> None:
+    def drain(self, server: Any) -> None:
         """Says no to balancers, goes on serving, and returns when nothing is under way."""
-        began = time.monotonic()
+        until = time.monotonic() + DRAIN_S
         self.draining.set()
         time.sleep(SETTLE_S)
-        while self.in_flight and time.monotonic() < began + DRAIN_S:
+        while _is_busy(server) and time.monotonic() < until:
             time.sleep(0.01)
 
 
@@ -461,9 +461,17 @@ class RetryBudget:
                 times.popleft()
 
 
+def _verdict(error: Exception) -> Verdict:
+    """What an attempt that failed says about the instance: whether it is a sign of a broken one."""
+    if isinstance(error, Busy):
+        return "ignored"
+    # else customers with a patience of 1 ms could open every breaker
+    return "ignored" if time.monotonic() >= flask.g.deadline else "failure"
+
+
 def _settled(outcome: shop.Outcome, is_certain: bool) -> shop.Outcome:
-    """A refusal proves nothing while an earlier attempt may still be executed."""
-    if is_certain or outcome.kind != "out_of_stock":
+    """What is not done now may be done yet, by an earlier attempt that was lost on its way."""
+    if is_certain or outcome.kind not in ("out_of_stock", "unavailable"):
         return outcome
     return shop.unavailable(f"{outcome.detail}, but an earlier attempt was lost", certain=False)
 
@@ -480,15 +488,15 @@ def _as_http(request: dict[str, Any]) -> tuple[str, str, Any]:
             return "GET", "/catalogue", None
 
 
-def _whole(response: requests.Response, deadline: float) -> bytes:
+def _whole(response: requests.Response, deadline: float, name: str) -> bytes:
     """The body, if it ends before the deadline: a peer that trickles is not waited for."""
     body = bytearray()
     while piece := response.raw.read1(PIECE_BYTES):
         body += piece
         if len(body) > MOST_ANSWER_BYTES:
-            raise requests.RequestException(f"more than {MOST_ANSWER_BYTES} bytes")
+            raise NoAnswer(f"{name}: an answer of more than {MOST_ANSWER_BYTES} bytes")
         if time.monotonic() >= deadline:
-            raise requests.Timeout
+            raise NoAnswer(f"{name}: only {len(body)} bytes of its answer in time")
     return bytes(body)
 
 
@@ -563,6 +571,12 @@ def _response(op: str, outcome: shop.Outcome, status: int | None = None) -> flas
     return response
 
 
+def _is_busy(server: Any) -> bool:
+    """Whether a request is under way, or an answer is not sent yet."""
+    channels = tuple(server.active_channels.values())
+    return any(each.requests or each.total_outbufs_len for each in channels)
+
+
 class AnyText(BaseConverter):
     """Also nothing, slashes, line breaks: the shop's rule refuses such an id, and not a 404."""
 
@@ -610,14 +624,15 @@ def routes(orders: Orders) -> flask.Flask:
 
     @app.errorhandler(HTTPException)
     def refuse(error: HTTPException) -> flask.Response:
-        """No such path, no such method, too large a body."""
-        outcome = shop.Outcome("invalid", f"{flask.request.method} {flask.request.path}: ...")
-        return _response("", outcome, error.code)
-
-    @app.errorhandler(Exception)
-    def fail(error: Exception) -> flask.Response:
-        traceback.print_exception(error)
-        return _response("", shop.unavailable("orders failed", certain=False), 500)
+        """No such path, no such method, too large a body; or our own fault (Flask logs it)."""
+        if isinstance(error, InternalServerError):
+            return _response("", shop.unavailable("orders failed", certain=False), 500)
+        asked = f"{flask.request.method} {flask.request.path[:80]!r}"
+        outcome = shop.Outcome("invalid", f"{asked}: {error.name}; accepted: {ACCEPTED}")
+        response = _response("", outcome, error.code)
+        if isinstance(error, MethodNotAllowed):
+            response.headers["Allow"] = ", ".join(error.valid_methods or ())
+        return response
 
     return app
 
@@ -627,11 +642,12 @@ def main(
 ) -> None:
     """Runs the service until it is stopped; `ready` is told where customers find it."""
     logging.basicConfig(format="%(asctime)s %(name)s %(message)s")
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a queue is no news: we shed
     host_and_port(registry, "http")
     with closing(shop.Book(store)) as book, closing(_listener(listen)) as listener:
         orders = Orders(book, registry, _read_secret(secret))
         orders.refresh()
-        server = create_server(
+        server: Any = create_server(
             routes(orders),
             sockets=[listener],
             threads=THREADS,
@@ -649,7 +665,7 @@ def main(
         try:
             threading.Event().wait()
         finally:
-            orders.drain()
+            orders.drain(server)
 
 
 def _listener(address: str) -> socket.socket:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,10 @@ LEAST_SECRET_BYTES = 32  # as long as the hash: RFC 7518, section 3.2
 MOST_REQUEST_BYTES = 64 * 1024
 THREADS = 4
 NETWORKS = ("127.0.0.0/8",)  # where instances may live, unless the command line says otherwise
+ACCEPTED = (
+    "GET /services/SERVICE, PUT and DELETE /services/SERVICE/INSTANCE, GET /health,"
+    f" in at most {MOST_REQUEST_BYTES} bytes"
+)
 OVERSEER = "lab"  # may write for every service
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -112,7 +117,8 @@ def routes(secret: bytes, networks: Sequence[str]) -> flask.Flask:
 
     @app.errorhandler(HTTPException)
     def misunderstand(error: HTTPException) -> flask.Response:
-        return _problem(error.code or 500, error.description or error.name)
+        asked = f"{flask.request.method} {flask.request.path[:80]!r}"
+        return _problem(error.code or 500, f"{asked}: {error.name}; accepted: {ACCEPTED}")
 
     return app
 
@@ -131,7 +137,9 @@ def _authorise(service: str, secret: bytes) -> None:
             options={"require": ["exp", "sub", "aud"]},
         )
     except jwt.PyJWTError as error:
-        raise Refused(401, f"token refused: {type(error).__name__}") from error
+        accepted = "HS256, signed with the shop's secret, aud registry, with sub and exp"
+        why = f"token refused: {type(error).__name__}; accepted: {accepted}"
+        raise Refused(401, why) from None  # the error's own text might repeat a piece of the token
     if claims["sub"] not in (service, OVERSEER):
         raise Refused(403, f"the token's subject may not write service {service}")
 
@@ -172,8 +180,9 @@ def _is_inside(url: Any, allowed: Sequence[Any]) -> bool:
 
 
 def _problem(status: int, detail: str) -> flask.Response:
-    """RFC 9457"""
-    problem = {"type": "about:blank", "status": status, "detail": detail}
+    """Problem details: RFC 9457; of the type about:blank the title is the status's own."""
+    title = HTTPStatus(status).phrase
+    problem = {"type": "about:blank", "title": title, "status": status, "detail": detail}
     return flask.Response(json.dumps(problem), status, mimetype="application/problem+json")
 
 

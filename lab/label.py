@@ -120,7 +120,7 @@ def said(message: bytes, size: int) -> str:
         return " ".join([request[1], request[2], *words])
     if response := RESPONSE.match(text):
         outcome = OUTCOME.search(text)
-        return f"{response[1]} {outcome[1] if outcome else response[2].lower()}"
+        return f"{response[1]} {outcome[1] if outcome else response[2].lower()}".rstrip()
     start = message.find(b"{")
     if not 0 <= start <= 4:  # era 2 puts a length of four bytes before it
         return f"{size} bytes"

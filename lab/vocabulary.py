@@ -15,7 +15,7 @@ CUSTOMERS = ("place", "cancel", "show", "catalogue")
 TURNED = [name for name in KNOBS if name != CUT]
 HELP = f"""\
 a customer   place ORDER SKU QUANTITY | cancel ORDER | show ORDER | catalogue
-many         load N (customers who order and order) | load stop (what came of it)
+many         load N (so many order steadily) | load stop (what came of it)
 the wire     KNOB VALUE, with KNOB one of {", ".join(TURNED[:4])},
              {", ".join(TURNED[4:])}
              there FATE ... | back FATE ... the fates of the next frames:

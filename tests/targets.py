@@ -19,6 +19,11 @@ class Target:
     form: str
     url: str = ""
 
+    @property
+    def speaks_http(self) -> bool:
+        """Whether customers come by HTTP, which cannot say all that can be said at a counter."""
+        return bool(self.url) or find(self.era).speaks_http
+
     def __str__(self) -> str:
         name = f"era{self.era}" if self.era.isdecimal() else self.era
         return self.url or f"{name}-{self.form}"

@@ -30,6 +30,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("launched", parameters(chosen), indirect=True, scope="module")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What HTTP cannot say is not asked where customers come by HTTP."""
+    unsaid = [item for item in items if item.get_closest_marker("counter") and by_http(item)]
+    config.hook.pytest_deselected(items=unsaid)
+    items[:] = [item for item in items if item not in unsaid]
+
+
+def by_http(item: pytest.Item) -> bool:
+    return item.callspec.params["launched"].speaks_http
+
+
 @dataclass(frozen=True)
 class Launched:
     """A shop that runs, the oracle that heard the same, and where to look after a disagreement."""
@@ -64,8 +75,6 @@ def launched(
 
 @pytest.fixture
 def twins(launched: Launched, request: pytest.FixtureRequest) -> Twins:
-    if launched.target.url and request.node.get_closest_marker("counter"):
-        pytest.skip("HTTP cannot say this")
     twins = Twins(str(launched.target), launched.customer, launched.oracle, launched.where)
     twins.story(request.node.name)
     return twins
@@ -122,4 +131,4 @@ def skus(plenty: list[str], scarce: tuple[str, int]) -> list[str]:
 
 @pytest.fixture
 def speaks_http(launched: Launched) -> bool:
-    return bool(launched.target.url)
+    return launched.target.speaks_http

@@ -3,7 +3,7 @@
 import pytest
 
 from lab.drawing import NARROWEST, draw
-from lab.ladder import Row, elide, rows
+from lab.ladder import Row, elide, lanes_of, rows
 from lab.trace import Event
 
 
@@ -109,3 +109,79 @@ def test_what_the_services_said_is_never_cut():
 def test_a_short_trace_is_shown_whole():
     packets = [Row(float(n), "orders", "inventory", f"{n}", "deliver") for n in range(30)]
     assert elide(packets, most=30) == packets
+
+
+def test_remarks_without_end_are_counted_too():
+    said = [Row(float(n), "orders", "", "hears", "answer") for n in range(100)]
+    cut = elide(said, most=30)
+    assert len(cut) == 31
+    (missing,) = [row for row in cut if row.what == "elided"]
+    assert missing.text == "… 0 more packets (0 →, 0 ←), 70 remarks …"
+
+
+MANY = ("orders", "inventory-1", "inventory-2", "inventory-3", "registry")
+
+
+def between(source: str, target: str, t: float = 0.0) -> list[Event]:
+    return [
+        Event(t, "wire", "send", source, target, 1, 10, head=b"PUT"),
+        Event(t + 0.01, "wire", "deliver", source, target, 1, 10, head=b"PUT"),
+    ]
+
+
+def drawn(events: list[Event], lanes=MANY, width: int = 80) -> list[str]:
+    made = rows(events, label, lanes)
+    return [text for text, _ in draw(made, width, lanes=lanes)]
+
+
+def test_an_arrow_crosses_lanes_to_its_own():
+    head, there, back, _ = drawn(
+        between("orders", "inventory-2") + between("inventory-3", "orders", 1)
+    )
+    assert head.split() == ["sent", "orders", "inventory-1", "-2", "-3", "registry", "arrived"]
+    assert there.rstrip().endswith("─╂──▶┃   ┃        ┃     10.0")
+    assert back.rstrip().endswith("─ PUT ─╂───╂───┨        ┃   1010.0")
+
+
+def test_a_lost_frame_reaches_no_lane():
+    lost = Event(0, "wire", "drop", "orders", "inventory-3", 1, 10, "lost")
+    line = drawn([between("orders", "inventory-3")[0], lost])[1]
+    assert "✗ lost" in line
+    assert line.endswith("┃   ┃   ┃        ┃")
+
+
+def test_of_many_instances_each_remark_has_its_name():
+    event = Event(0, "inventory-2", "note", "inventory-2", "inventory-2", note="reserved")
+    assert " inventory-2: reserved ┃   ┃" in drawn([event])[1]
+
+
+@pytest.mark.parametrize("width", [40, NARROWEST, 80, 120])
+@pytest.mark.parametrize("lanes", [MANY, MANY[:3], ("orders", "inventory-1", "a-name", "b")])
+@pytest.mark.parametrize("words", ["short", "many words " * 30])
+def test_lanes_stand_straight_whoever_speaks(width, lanes, words):
+    events = [Event(0, one, "note", one, one, note=words) for one in (*lanes, "customer")]
+    for other in lanes[1:]:
+        events += between("orders", other) + between(other, "orders")
+        events += [between("orders", other)[0], Event(0, "wire", "drop", "orders", other, 1)]
+    told = drawn(events, lanes, width)[1:-1]
+    ends = {max(map(line.rfind, "┃┨")) for line in told}
+    assert len(ends) == 1
+    assert max(map(len, told)) <= max(width, ends.pop() + 11)
+
+
+def test_lanes_are_the_instances_and_whoever_a_frame_touched():
+    events = between("orders", "registry", 1.0) + between("orders", "inventory-1", 2.0)
+    assert lanes_of(events, ["inventory-1"]) == ("orders", "inventory-1", "registry")
+    assert lanes_of(events, ["inventory-1"], since=1.5) == ("orders", "inventory-1")
+
+
+def test_what_was_before_the_beginning_is_told_to_labels_only():
+    told = []
+    made = rows(
+        between("orders", "inventory-1", 1.0) + between("orders", "inventory-1", 2.0),
+        lambda event: told.append(event.t) or "x",
+        MANY,
+        since=1.5,
+    )
+    assert told == [1.0, 2.0]
+    assert [round(row.at, 3) for row in made] == [0.5]

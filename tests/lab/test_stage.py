@@ -1,7 +1,6 @@
 """A stage starts an era, hurts it on demand, and leaves nothing behind however it ends."""
 
 import os
-import select
 import subprocess
 import sys
 import textwrap
@@ -13,12 +12,7 @@ from lab.contract import CustomerTimeout, CutOff, ShopClosed
 from lab.find import ROOT
 from lab.launch import RoleFailed
 from lab.stage import Stage
-from lab.wire.namespaces import available
-
-FORMS = [
-    "portable",
-    pytest.param("real", marks=pytest.mark.skipif(bool(available()), reason=str(available()))),
-]
+from tests.lab.processes import FORMS, has_ended
 
 
 @pytest.fixture(params=FORMS)
@@ -128,13 +122,6 @@ def test_nothing_outlives_the_stage(form, end, tmp_path):
     holder.communicate(b"\n", timeout=20)
     for process in watched:
         assert has_ended(process), f"{end}: a service is still there"
-
-
-def has_ended(process: int, within_s: float = 5.0) -> bool:
-    """Whether the process behind the descriptor ends in time."""
-    ended, _, _ = select.select([process], [], [], within_s)
-    os.close(process)
-    return bool(ended)
 
 
 def is_alive(pid: int) -> bool:

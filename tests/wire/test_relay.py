@@ -224,3 +224,118 @@ def test_a_path_that_loses_everything_is_dead():
 def test_toxics_are_validated(toxic, value):
     with pytest.raises(KnobError, match=f"{toxic} is {value!r}; accepted: "):
         Toxics(**{toxic: value})
+
+
+@contextlib.contextmanager
+def two_paths(knobs=PERFECT):
+    """A relay with a path to each of two servers: (wire, name -> server, name -> address)."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as one,
+        socket.create_server(("127.0.0.1", 0)) as two,
+        WireProcess.streams(knobs, seed=1) as wire,
+    ):
+        servers = {"one": one, "two": two}
+        addresses = {name: wire.open_path(name) for name in servers}
+        for name, server in servers.items():
+            server.settimeout(TIMEOUT_S)
+            wire.path(name).forward_to(url(server))
+        yield wire, servers, addresses
+
+
+def dial(address):
+    host, _, port = address.removeprefix("tcp://").partition(":")
+    return socket.create_connection((host, int(port)), timeout=TIMEOUT_S)
+
+
+def say_hello(servers, addresses, name):
+    """Seconds until the server of that name has heard it."""
+    with dial(addresses[name]) as orders, servers[name].accept()[0] as inventory:
+        inventory.settimeout(TIMEOUT_S)
+        orders.sendall(b"hello")
+        after, hello = took(lambda: receive(inventory, 5))
+        assert hello == b"hello"
+        return after
+
+
+def test_each_path_has_its_own_knobs_and_counts_and_all_are_turned_together():
+    with two_paths() as (wire, servers, addresses):
+        wire.path("two").set("there", delay_s=0.2)
+        assert say_hello(servers, addresses, "one") < 0.15
+        assert say_hello(servers, addresses, "two") > 0.15
+        wire.set(loss=0.5)
+        wire.set(loss=0)
+        assert say_hello(servers, addresses, "two") > 0.15, "what is not named stays"
+        counts = [wire.path(name).stats()["there"]["bytes"] for name in servers]
+        assert counts == [5, 10]
+        assert wire.stats()["there"]["bytes"] == 15
+
+
+def test_a_script_for_all_is_followed_by_whichever_frame_is_next():
+    with two_paths() as (wire, servers, addresses):
+        wire.script("there", ["drop", "deliver"])
+        assert say_hello(servers, addresses, "two") > 0.15, "a retransmission"
+        assert say_hello(servers, addresses, "one") < 0.15
+        wire.path("one").script("there", ["drop"])
+        assert say_hello(servers, addresses, "two") < 0.15
+        assert say_hello(servers, addresses, "one") > 0.15
+
+
+def test_a_path_opened_later_is_as_bad_as_the_others():
+    with two_paths() as (wire, servers, _):
+        wire.set("there", delay_s=0.2)
+        wire.toxics("there", limit_data_bytes=3)
+        address = wire.open_path("three")
+        wire.path("three").forward_to(url(servers["one"]))
+        with dial(address) as orders, servers["one"].accept()[0] as inventory:
+            inventory.settimeout(TIMEOUT_S)
+            orders.sendall(b"hello")
+            after, heard = took(lambda: receive(inventory, 5))
+        assert heard == b"hel"
+        assert after > 0.15
+
+
+def test_a_connection_waits_until_it_is_known_where_to():
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        WireProcess.streams(PERFECT, seed=1) as w,
+    ):
+        server.settimeout(TIMEOUT_S)
+        with dial(w.open_path("one")) as orders:
+            orders.sendall(b"hello")
+            w.path("one").forward_to(url(server))
+            with server.accept()[0] as inventory:
+                assert receive(inventory, 5) == b"hello"
+
+
+def test_a_closed_path_refuses_and_reopens_where_it_was():
+    with two_paths() as (wire, servers, addresses):
+        wire.path("one").close_path()
+        assert is_refused(wire, addresses["one"])
+        say_hello(servers, addresses, "two")
+        wire.path("one").reopen_path()
+        say_hello(servers, addresses, "one")
+
+
+def test_a_path_opened_anew_has_another_address_and_leaves_the_old_one():
+    with two_paths() as (wire, servers, addresses):
+        moved = wire.open_path("one")
+        assert moved != addresses["one"]
+        assert is_refused(wire, addresses["one"])
+        wire.path("one").forward_to(url(servers["one"]))
+        say_hello(servers, {"one": moved}, "one")
+
+
+def is_refused(wire, address):
+    wire.stats()  # its answer comes after what it was told before
+    with pytest.raises(ConnectionRefusedError):
+        dial(address).close()
+    return True
+
+
+def test_a_path_that_is_none_is_refused_by_every_verb():
+    with two_paths() as (wire, servers, addresses):
+        nobody = wire.path("three")
+        for verb in (nobody.stats, nobody.partition, nobody.toxics, nobody.close_path):
+            with pytest.raises(KnobError, match="path is 'three'; accepted: one, two"):
+                verb()
+        say_hello(servers, addresses, "one")

@@ -64,8 +64,8 @@ class Balancer:
         count = len(drawn)
         if count == 1:
             return drawn[0]
-        first = self._rng.randrange(count)
-        second = self._rng.randrange(count - 1)
-        second += second >= first  # leap over the first: all others are equally likely
-        one, other = drawn[first], drawn[second]
+        # one draw for both, so each pair of different ones is equally likely
+        draw = int(self._rng.random() * count * (count - 1))
+        first, distance = draw % count, 1 + draw // count
+        one, other = drawn[first], drawn[first - distance]  # below 0 it counts from the end
         return one if one.in_flight < other.in_flight else other

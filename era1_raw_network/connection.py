@@ -5,14 +5,17 @@
 Who may end it: a RST is believed only if it names exactly the segment we expect next. One that lies
 elsewhere in the window, a SYN in mid-conversation, an acknowledgement of what was never sent, all
 get a challenge: an ordinary ACK, which a true peer that has lost its memory answers with an exact
-RST (RFC 5961). Challenges are counted per connection, not globally: a global count can be read by
-a stranger (CVE-2016-5696).
+RST (RFC 5961). `challenges.py` counts them, `opening.py` knows when to greet again.
+
+The file is long because it is the one place where a packet, a moment and a wish of the application
+meet the state; what can be decided without the state is elsewhere.
 """
 
 from collections import deque
 from random import Random
 
 from era1_raw_network.acknowledger import Acknowledger
+from era1_raw_network.challenges import Challenges
 from era1_raw_network.codec import (
     ACK,
     ACK_DELAY_UNIT_S,
@@ -29,6 +32,7 @@ from era1_raw_network.codec import (
     nearest,
 )
 from era1_raw_network.congestion import RateModel
+from era1_raw_network.opening import CONNECT_S, Opening
 from era1_raw_network.packing import Packer
 from era1_raw_network.receiver import Fate, Receiver
 from era1_raw_network.rtt import Estimator
@@ -38,12 +42,9 @@ from era1_raw_network.states import OPEN, TRANSITIONS, Event, State
 IP_HEADER_BYTES = 20
 WINDOW = 8192  # segments the receiver has room for: at 100 ms enough for a gigabit
 BURST = 128  # packets given out at once
-CONNECT_S = 3.0  # no answer to a SYN for so long: unreachable
-MOST_HELLO_S = 0.5  # between two of them: one packet burdens nobody, and a wire may lose a third
 GIVE_UP_S = 6.0  # nothing heard for so long while something is awaited: the peer is dead (R2)
 KEEPALIVE_S = 2.0  # silence after which we ask, so that a dead peer is noticed without traffic
 TIME_WAIT_S = 2.0  # copies of our last packets may be under way so long on the wires of this lab
-CHALLENGES, CHALLENGE_SPAN_S = 10, 5.0  # at most so many in so long (RFC 5961 section 7)
 
 
 class Connection:
@@ -76,18 +77,15 @@ class Connection:
         self.counts = dict.fromkeys(
             ("received", "malformed", "duplicates", "ignored", "challenges", "acks"), 0
         )
-        self._first = first
+        self._opening = Opening(first)
         self._window = min(window, MAX_WINDOW)
         self._acknowledger = Acknowledger()
         self._packer = Packer(identity, self.sender, self._acknowledger, self._window)
         self._heard_at = 0.0
-        self._opened_at = 0.0
-        self._hello_at: float | None = None  # when SYN or SYNACK is due (again)
-        self._hellos = 0
         self._control: deque[bytes] = deque()
         self._pings = 0
         self._expires_at: float | None = None
-        self._challenged: deque[float] = deque(maxlen=CHALLENGES)
+        self._challenges = Challenges()
         self._finished = False
 
     def __repr__(self) -> str:
@@ -186,7 +184,7 @@ class Connection:
         if self.state is State.SYN_SENT:  # simultaneous open (RFC 9293 section 3.5)
             self.accept(now, segment.seq)
         elif self.state is State.SYN_RECEIVED:
-            self._hello_at = now  # our SYNACK was lost
+            self._opening.due_at = now  # our SYNACK was lost
         else:
             self._challenge(now)
 
@@ -194,7 +192,7 @@ class Connection:
         if self.state in OPEN or self.state is State.TIME_WAIT:
             self._acknowledger.at_once()  # our ACK of it was lost
             return
-        if nearest(segment.ack, self._first + 1) != self._first + 1:
+        if not self._opening.is_named_by(segment.ack):
             self.counts["ignored"] += 1
             return
         if self.receiver is None:
@@ -203,18 +201,19 @@ class Connection:
         self._acknowledger.at_once()
 
     def _established(self, segment: Segment, now: float, event: Event) -> None:
-        if self._hellos == 1:  # Karn: after a retransmission nobody knows which copy was answered
-            self.rtt.sample(max(now - self._opened_at, 1e-6))
+        round_trip_s = self._opening.round_trip_s(now)
+        if round_trip_s is not None:
+            self.rtt.sample(round_trip_s)
         self.sender.peer_window = segment.window
         self._heard_at = now
-        self._hello_at = None
+        self._opening.due_at = None
         self._on(event, now)
         if self._finished:
             self._finish(now)
 
     def _on_reset(self, segment: Segment, now: float) -> None:
         if self.state is State.SYN_SENT:
-            if nearest(segment.ack, self._first + 1) == self._first + 1:
+            if self._opening.is_named_by(segment.ack):
                 self._end(Event.RESET, "refused by the peer", now)
             return
         if self.state is State.TIME_WAIT:  # all is said; the peer only forgot us sooner (RFC 1337)
@@ -239,7 +238,7 @@ class Connection:
             return True
         ack = nearest(segment.ack, flight.una)
         if self.state is State.SYN_RECEIVED:
-            if ack <= self._first or ack > flight.next:
+            if ack <= self._opening.first or ack > flight.next:
                 return False  # not an answer to our numbers: an old packet, or a stranger's
             self._established(segment, now, Event.ACKED)
         if ack > flight.next or ack < flight.una - MAX_WINDOW:  # RFC 5961 section 5
@@ -287,12 +286,9 @@ class Connection:
             self._on(Event.FIN, now)
 
     def _challenge(self, now: float) -> None:
-        challenged = self._challenged
-        if len(challenged) == CHALLENGES and now - challenged[0] < CHALLENGE_SPAN_S:
-            return
-        challenged.append(now)
-        self.counts["challenges"] += 1
-        self._acknowledger.at_once()
+        if self._challenges.try_send(now):
+            self.counts["challenges"] += 1
+            self._acknowledger.at_once()
 
     # --- time
 
@@ -300,9 +296,10 @@ class Connection:
         """The moment at which `wake` and `outgoing` must be called if nothing arrives."""
         if self._control:
             return 0.0  # at once: any moment that has passed
-        times = [self._hello_at, self._acknowledger.due_at, self._expires_at]
-        if self._hello_at is not None:
-            times.append(self._opened_at + CONNECT_S)
+        hello_at = self._opening.due_at
+        times = [hello_at, self._acknowledger.due_at, self._expires_at]
+        if hello_at is not None:
+            times.append(self._opening.ends_at)
         if self.state in OPEN:
             times += [self.sender.next_wakeup(), self._heard_at + KEEPALIVE_S * (self._pings + 1)]
         return min((time for time in times if time is not None), default=None)
@@ -312,7 +309,7 @@ class Connection:
         if self._expires_at is not None and now >= self._expires_at:
             self._on(Event.EXPIRED, now)
         if self.state in (State.SYN_SENT, State.SYN_RECEIVED):
-            if now >= self._opened_at + CONNECT_S:
+            if now >= self._opening.ends_at:
                 self._end(Event.GIVE_UP, f"no answer within {CONNECT_S:g} s", now)
             return
         if self.state not in OPEN:
@@ -332,12 +329,12 @@ class Connection:
             return
         self.state = state
         if state in (State.SYN_SENT, State.SYN_RECEIVED):
-            self._opened_at = self._hello_at = self._heard_at = now
-            self._hellos = 0
+            self._opening.begin(now)
+            self._heard_at = now
         elif state is State.TIME_WAIT:
             self._expires_at = now + TIME_WAIT_S
         elif state is State.CLOSED:
-            self._hello_at = self._acknowledger.due_at = self._expires_at = None
+            self._opening.due_at = self._acknowledger.due_at = self._expires_at = None
 
     def _end(self, event: Event, reason: str, now: float) -> None:
         self.error = self.error or reason
@@ -349,7 +346,8 @@ class Connection:
         """The packets that may leave now, in order."""
         out = list(self._control)
         self._control.clear()
-        if self._hello_at is not None and now >= self._hello_at:
+        hello_at = self._opening.due_at
+        if hello_at is not None and now >= hello_at:
             out.append(self._hello(now))
         if self.state in OPEN:
             self._send_pieces(now, out)
@@ -361,9 +359,8 @@ class Connection:
 
     def _hello(self, now: float) -> bytes:
         kind = SYN if self.state is State.SYN_SENT else SYNACK
-        self._hello_at = now + min(self.rtt.rto_s * (1 << self._hellos), MOST_HELLO_S)
-        self._hellos += 1
-        return self._packer.bare(kind, self._first)
+        self._opening.said(now, self.rtt.rto_s)
+        return self._packer.bare(kind, self._opening.first)
 
     def _send_pieces(self, now: float, out: list[bytes]) -> None:
         sender, carry = self.sender, self._packer.carry

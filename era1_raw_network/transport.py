@@ -17,8 +17,9 @@ from typing import Any
 from era0_naive.shop import respond
 from era1_raw_network.carrier import Carrier
 from era1_raw_network.codec import decode
-from era1_raw_network.connection import CONNECT_S, Connection
+from era1_raw_network.connection import Connection
 from era1_raw_network.endpoint import Endpoint
+from era1_raw_network.opening import CONNECT_S
 from era1_raw_network.states import State
 
 ANSWER_S = 3.0  # the longest silence while an answer is awaited

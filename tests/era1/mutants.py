@@ -156,8 +156,8 @@ MUTANTS = (
     Mutant(
         "a SYNACK that was lost is never repeated",
         "connection.py",
-        "self._hello_at = now  # our SYNACK was lost",
-        "self._hello_at = None",
+        "self._opening.due_at = now  # our SYNACK was lost",
+        "self._opening.due_at = None",
     ),
 )
 

@@ -5,12 +5,8 @@ from random import Random
 import pytest
 
 from era1_raw_network.codec import ACK, DATA, END, FIN, PING, RST, SYN, SYNACK
-from era1_raw_network.connection import (
-    CONNECT_S,
-    GIVE_UP_S,
-    TIME_WAIT_S,
-    Connection,
-)
+from era1_raw_network.connection import GIVE_UP_S, TIME_WAIT_S, Connection
+from era1_raw_network.opening import CONNECT_S
 from era1_raw_network.states import OPEN, TRANSITIONS, Event, State
 from lab.wire import Knobs
 from tests.era1.timeline import IDENTITY, Scripted, pair

@@ -5,8 +5,19 @@ from random import Random
 
 import pytest
 
-from era1_raw_network.codec import ACK, DATA, END, PART, PING, RST, SYN, SYNACK, encode
-from era1_raw_network.connection import CHALLENGE_SPAN_S, CHALLENGES, MAX_WINDOW
+from era1_raw_network.challenges import CHALLENGE_SPAN_S, CHALLENGES
+from era1_raw_network.codec import (
+    ACK,
+    DATA,
+    END,
+    MAX_WINDOW,
+    PART,
+    PING,
+    RST,
+    SYN,
+    SYNACK,
+    encode,
+)
 from era1_raw_network.receiver import SACK_BYTES
 from era1_raw_network.states import State
 from tests.era1.timeline import IDENTITY, Scripted

@@ -87,11 +87,16 @@ def _refuse(options: argparse.Namespace, refusal: Exception) -> int:
 
 
 def show(measurement: Mapping[str, Any], as_json: bool) -> None:
-    """Print the figures on stdout."""
+    """Print the figures on stdout; as a table without the points of courses in time."""
     if as_json:
         print(json.dumps(measurement, indent=1, ensure_ascii=False))
     else:
-        print("\n".join(table(measurement["figures"])))
+        print("\n".join(table([one for one in measurement["figures"] if not _is_point(one)])))
+
+
+def _is_point(figure: Mapping[str, Any]) -> bool:
+    """Whether it is one moment of a course in time: those are for plots."""
+    return bool(re.search(r"/-?[0-9.]+s$", figure["name"]))
 
 
 def table(figures: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -146,6 +146,14 @@ def alone(
     )
 
 
+def total(
+    name: str, unit: str, counts: Sequence[int], target: Target | None = None, note: str = ""
+) -> Figure:
+    """Return a figure of what may not happen even once: the sum of `counts`, not their median."""
+    runs = tuple(map(float, counts))
+    return Figure(name, unit, sum(runs), runs=len(runs), ours_runs=runs, target=target, note=note)
+
+
 def _divide(ours: float | None, peer: float | None) -> float | None:
     return ours / peer if ours is not None and peer else None
 

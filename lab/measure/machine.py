@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,15 @@ def describe() -> dict[str, Any]:
         "memory_gib": _memory_gib(),
         "system": f"{platform.system()} {platform.release()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "packages": {name: _version(name) for name in PEERS},
+        "packages": versions(PEERS),
         "tcp": {name: _setting(name) for name in TCP_SETTINGS},
         "load_before": round(os.getloadavg()[0], 2),
     }
+
+
+def versions(packages: Sequence[str]) -> dict[str, str]:
+    """Return their installed versions; empty for one that is not installed."""
+    return {name: _version(name) for name in packages}
 
 
 def _memory_gib() -> float | None:

@@ -13,8 +13,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lab import find
-from lab.measure.cast import Cast, roles, speaks_http
+from lab.measure.cast import Cast, roles
 from lab.measure.figure import Figure, Target, alone, compare
+from lab.measure.processes import Processes
 from lab.measure.turns import Part, Step
 from lab.measure.whole import measure
 
@@ -26,8 +27,8 @@ CONDITIONS = {
     "import": "from the start of a process that imports the role to its end",
     "ready": "from the start of the role's process to its ready line; the registry, where there "
     "is one, runs already",
-    "whole": f"registry, orders and {INSTANCES} inventories: from the start of the first process "
-    "until orders knows all inventories",
+    "whole": f"registry, {INSTANCES} inventories at once, then orders: from the start of the first "
+    "process until orders knows all inventories",
 }
 BARE = "the bare interpreter"
 WHOLE_TARGET = Target("ours", at_most=1.5)  # on two cores
@@ -38,7 +39,7 @@ def parts(quick: bool) -> list[Part]:
     rounds = 1 if quick else ROUNDS
     eras = find.eras()
     each = [_part(era, role, rounds) for era in eras for role in roles(era)]
-    return each + [_whole(era, rounds) for era in eras if speaks_http(era)]
+    return each + [_whole(era, rounds) for era in eras if era.speaks_http]
 
 
 def run(quick: bool, progress: Callable[[str], None], only: str = "") -> dict[str, Any]:
@@ -71,8 +72,8 @@ def _whole(era: find.Era, rounds: int) -> Part:
     def run(step: Step) -> list[Figure]:
         took_s = []
         for number in range(rounds):
-            with Cast(era) as cast:
-                took_s.append(cast.start_whole(INSTANCES))
+            with Processes() as processes:
+                took_s.append(Cast(era, processes).start_whole(INSTANCES))
             step(f"start of the whole of {era.package}, round {number + 1}", WHOLE_STEP_S)
         return [alone(name, "s", took_s, WHOLE_TARGET)]
 
@@ -87,7 +88,8 @@ def _milliseconds_to_end(arguments: Sequence[str]) -> float:
 
 
 def _milliseconds_to_ready(era: find.Era, role: str) -> float:
-    with Cast(era) as cast:
-        if speaks_http(era) and role != "registry":
+    with Processes() as processes:
+        cast = Cast(era, processes)
+        if era.speaks_http and role != "registry":
             cast.start("registry")
         return cast.start(role) * 1000

@@ -5,18 +5,11 @@ import time
 import pytest
 
 from lab.history import NEVER, Operation, Recorder, Stores
-from lab.laws import Violation, check
+from lab.laws import check
 from lab.linear import Verdict, check_shelves
 from tests.histories.defects import DEFECTS
+from tests.histories.judge import judge
 from tests.histories.simulated import Shop, Simulation
-
-
-def judge(history, stores, settled=False) -> list[Violation]:
-    return check(history, stores, settled) or [
-        Violation("linearizable", sku, verdict.value)
-        for sku, verdict in check_shelves(history, stores).items()
-        if verdict is not Verdict.YES
-    ]
 
 
 @pytest.mark.parametrize("repeats", [False, True])

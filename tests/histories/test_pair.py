@@ -1,0 +1,46 @@
+"""Two instances over one store, requests that are repeated: the real rules, hundreds of histories.
+
+From era 3 on a request is sent again, so it may arrive twice, late, at the other instance, after
+its order was cancelled. None of it may be seen in the shop; what is done wrong must be found.
+"""
+
+import pytest
+
+from tests.histories.judge import judge
+from tests.histories.pair_defects import DEFECTS, Defect
+from tests.histories.simulated_pair import Pair
+
+SEEDS = 40
+
+
+@pytest.mark.parametrize("hundred", range(3))
+def test_repeating_the_same_request_is_safe(hundred):
+    for seed in range(100 * hundred, 100 * (hundred + 1)):
+        pair = Pair(seed)
+        history = pair.run()
+        accusations = judge(history, pair.stores(), settled=True)
+        assert not accusations, f"seed {seed}: {accusations}"
+
+
+@pytest.mark.parametrize("defect", DEFECTS, ids=str)
+def test_what_is_done_wrong_between_two_instances_is_found(defect: Defect):
+    struck, found = set(), set()
+    for seed in range(SEEDS):
+        pair = Pair(seed, defect.inventory, defect.orders)
+        history = pair.run()
+        if pair.struck:
+            struck.add(seed)
+        if judge(history, pair.stores(), settled=True):
+            found.add(seed)
+    assert found <= struck, "accused, and nothing was done wrong"
+    assert len(found) >= defect.found * SEEDS / 2, f"in {len(found)} of {SEEDS} histories"
+
+
+def test_the_world_is_as_hostile_as_it_says():
+    told = {call.kind + " " + call.outcome for seed in range(10) for call in Pair(seed).run()}
+    wanted = "ok placed, ok already_placed, ok cancelled, fail out_of_stock, fail conflict"
+    assert {*wanted.split(", "), "fail unavailable", "info unavailable", "info "} <= told
+
+
+def test_one_seed_is_one_history_of_the_pair():
+    assert Pair(5).run() == Pair(5).run()

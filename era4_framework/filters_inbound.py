@@ -7,53 +7,25 @@ the caller's edge turns into the same error again. Whatever is refused here was 
 import threading
 from collections.abc import Callable, Mapping
 
+from era0_naive import shop
 from era4_framework.config import QuotaConfig
-from era4_framework.errors import CallFailed, DeadlinePassed, Denied, Overloaded, QuotaExceeded
+from era4_framework.errors import (
+    CallFailed,
+    DeadlinePassed,
+    Denied,
+    Overloaded,
+    QuotaExceeded,
+    Unreachable,
+)
 from era4_framework.identity import Identity
-from era4_framework.outcomes import malformed, refusal
+from era4_framework.outcomes import malformed, refusal, response_of
 from era4_framework.policies.bucket import TokenBucket
 from era4_framework.policies.deadline import BadDeadline, Deadline
 from era4_framework.policies.shedder import Shedder
-from era4_framework.protocol import DEADLINE, TRACE, deadline_in, token_in
+from era4_framework.protocol import DEADLINE, deadline_in, token_in
 from era4_framework.service import Request, Response, Service, serving_until
-from era4_framework.telemetry import Telemetry
-from era4_framework.tracing import serving
 
 Clock = Callable[[], float]
-
-
-class Observing:
-    """Counts, times and traces what came in."""
-
-    def __init__(self, telemetry: Telemetry, callee: str, clock: Clock, customer: str = "") -> None:
-        """callee: the name of the service. customer: how callers are called who keep no tape of
-        their own, so that question and answer are put on ours; else the result alone is."""
-        self._telemetry = telemetry
-        self._callee = callee
-        self._clock = clock
-        self._customer = customer
-
-    def __call__(self, request: Request, service: Service) -> Response:
-        tracer, customer = self._telemetry.tracer, self._customer
-        span = tracer.inbound(request.headers.get(TRACE, ""))
-        told, began, outcome = tracer.told(request), self._clock(), "unavailable"
-        if customer:
-            tracer.write("call", customer, tracer.process, request, told, span)
-        before = serving.set(span)
-        try:
-            response = service(request)
-            outcome = response.outcome
-            return response
-        finally:
-            serving.reset(before)
-            caller = request.learned.caller or customer or "unknown"
-            seconds = self._clock() - began
-            self._telemetry.request(caller, self._callee, request.op, outcome, seconds)
-            if customer:
-                tracer.write("answer", tracer.process, customer, request, outcome, span)
-            else:
-                note = f"{told}: {outcome}"
-                tracer.write("note", tracer.process, tracer.process, request, note, span)
 
 
 def refusing(request: Request, service: Service) -> Response:
@@ -64,12 +36,25 @@ def refusing(request: Request, service: Service) -> Response:
         return refusal(error)
 
 
+def apologising(request: Request, service: Service) -> Response:
+    """The same towards customers, to whom all of it is one: the shop is unavailable."""
+    try:
+        return service(request)
+    except CallFailed as error:
+        certain = isinstance(error, Unreachable)
+        return response_of(request, shop.unavailable(str(error), certain))
+
+
 class Shedding:
     """Refuses at once what would only wait."""
 
     def __init__(self, most_in_flight: int) -> None:
         self._shedder = Shedder(most_in_flight)
         self._turn = threading.Lock()
+
+    def in_flight(self) -> int:
+        """How many requests are being served now."""
+        return self._shedder.in_flight
 
     def __call__(self, request: Request, service: Service) -> Response:
         with self._turn:

@@ -19,32 +19,11 @@ from era4_framework.policies.breaker import Verdict
 from era4_framework.policies.budget import RetryBudget
 from era4_framework.policies.classify import judge
 from era4_framework.policies.deadline import Deadline
-from era4_framework.protocol import TRACE, deadline_header, identity_header
+from era4_framework.protocol import deadline_header, identity_header
 from era4_framework.service import Request, Response, Service, serving_until
 from era4_framework.telemetry import Telemetry
 
 Clock = Callable[[], float]
-
-
-class Observing:
-    """Counts and times whole requests, as their caller lives through them."""
-
-    def __init__(self, telemetry: Telemetry, caller: str, callee: str, clock: Clock) -> None:
-        self._telemetry = telemetry
-        self._caller = caller
-        self._callee = callee
-        self._clock = clock
-
-    def __call__(self, request: Request, service: Service) -> Response:
-        began = self._clock()
-        outcome = "unavailable"
-        try:
-            response = service(request)
-            outcome = response.outcome
-            return response
-        finally:
-            seconds = self._clock() - began
-            self._telemetry.request(self._caller, self._callee, request.op, outcome, seconds)
 
 
 class Deadlines:
@@ -88,8 +67,7 @@ class Retrying:
                 lost = error if isinstance(error, NoAnswer) else lost
             pause_s, obstacle = self._judge(request, failure)
             if obstacle:
-                # one attempt that may have been executed makes the fate of all unknown
-                raise type(lost or failure)(f"{failure} ({obstacle})") from failure
+                raise _of_all_attempts(failure, lost, obstacle) from failure
             self._sleep(pause_s)
             request = replace(request, attempt=request.attempt + 1)
 
@@ -101,7 +79,7 @@ class Retrying:
         """
         number = f"attempt {request.attempt}"
         if not judge(failure, 1, 1).may_retry(request.may_repeat):
-            return 0.0, number
+            return 0.0, f"{number}, not to be sent again"
         if request.attempt >= self._attempts:
             return 0.0, f"{number} of {self._attempts}"
         now = self._clock()
@@ -112,6 +90,13 @@ class Retrying:
             if not self._budget.try_withdraw(now):
                 return 0.0, f"{number}, and the retry budget is spent"
         return pause_s, ""
+
+
+def _of_all_attempts(last: CallFailed, lost: NoAnswer | None, obstacle: str) -> CallFailed:
+    """One attempt that may have been executed makes the fate of the whole request unknown."""
+    if lost is None or lost is last:
+        return type(last)(f"{last} ({obstacle})")
+    return type(lost)(f"{last} ({obstacle}); before that, {lost}")
 
 
 class Balancing:
@@ -206,27 +191,6 @@ class Breaking:
             if permit:
                 endpoint.settle(permit, verdict, self._clock())
             self._telemetry.attempt(self._callee, endpoint.instance.name, verdict.value)
-
-
-class Tracing:
-    """Makes each attempt a span, and puts on tape what was asked of whom and what came back."""
-
-    def __init__(self, telemetry: Telemetry, caller: str) -> None:
-        self._tracer = telemetry.tracer
-        self._caller = caller
-
-    def __call__(self, request: Request, service: Service) -> Response:
-        span = self._tracer.outbound()
-        callee = request.endpoint.instance.name if request.endpoint else ""
-        note = self._tracer.told(request)
-        self._tracer.write("call", self._caller, callee, request, note, span)
-        came = "no answer"
-        try:
-            response = service(replace(request, headers={**request.headers, TRACE: span.header()}))
-            came = response.outcome
-            return response
-        finally:
-            self._tracer.write("answer", callee, self._caller, request, came, span)
 
 
 class Identifying:

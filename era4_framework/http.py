@@ -5,18 +5,20 @@ what a status means, is said in this file and nowhere else. `web.py` is the inbo
 """
 
 import json
-import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import requests
 import urllib3
+from requests.adapters import HTTPAdapter
 
 from era4_framework.errors import BadAnswer, CallFailed, ConnectFailed, ConnectionLost, Timeout
 from era4_framework.policies.classify import kind_of
 from era4_framework.service import Request, Response
 
+MOST_INSTANCES = 100  # whose connections are kept
+MOST_IDLE = 16  # connections to each
 MOST_ANSWER_BYTES = 16 * 1024 * 1024
 PIECE_BYTES = 64 * 1024
 LONGEST_DETAIL = 200
@@ -24,37 +26,34 @@ LEAST_TIMEOUT_S = 0.001  # requests takes 0 for a mistake
 
 
 class Http:
-    """The innermost service of a client: sends the request to the instance that was chosen."""
+    """The innermost service of a client: sends the request to the instance that was chosen.
+
+    Beneath a requests.Session lies its adapter, which keeps the connections. What the Session adds
+    is not wanted here: cookies, redirects, .netrc, proxies from the environment, and their time.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._threads = threading.local()  # a Session is not promised to be thread-safe
+        self._adapter = HTTPAdapter(pool_connections=MOST_INSTANCES, pool_maxsize=MOST_IDLE)
 
     def __call__(self, request: Request) -> Response:
         """Raises Unreachable or NoAnswer."""
         if request.endpoint is None or request.deadline is None:
             raise ValueError("no instance or no deadline: balancing or deadlines are not above")
-        name, url = request.endpoint.instance.name, request.endpoint.instance.url + request.path
-        until = request.deadline.at
-        status, headers, body = self.exchange(
-            name, request.method, url, request.body, request.headers, request.timeout_s, until
+        instance, until = request.endpoint.instance, request.deadline.at
+        asked = requests.Request(
+            request.method, instance.url + request.path, dict(request.headers), data=request.body
         )
+        status, headers, body = self.exchange(instance.name, asked, request.timeout_s, until)
         kind = kind_of(status, body.get("certain") is True)
         if kind:
-            raise kind(f"{name}: {str(body.get('detail', status))[:LONGEST_DETAIL]}")
+            raise kind(f"{instance.name}: {str(body.get('detail', status))[:LONGEST_DETAIL]}")
         if not isinstance(body.get("outcome"), str):
-            raise BadAnswer(f"{name}: status {status}, and no outcome")
+            raise BadAnswer(f"{instance.name}: status {status}, and no outcome")
         return Response(status, body, headers)
 
     def exchange(
-        self,
-        name: str,
-        method: str,
-        url: str,
-        body: bytes,
-        headers: Mapping[str, str],
-        timeout_s: float,
-        until: float,
+        self, name: str, asked: requests.Request, timeout_s: float, until: float
     ) -> tuple[int, Mapping[str, str], Mapping[str, Any]]:
         """Status, headers and JSON object of an answer. Raises ConnectFailed or NoAnswer.
 
@@ -62,23 +61,16 @@ class Http:
         until: when the whole answer must be there; a peer that trickles is not waited for.
         """
         timeout_s = max(LEAST_TIMEOUT_S, timeout_s)
-        told = {"Content-Type": "application/json", **headers} if body else headers
+        if asked.data:
+            asked.headers["Content-Type"] = "application/json"
         try:
-            with self._session().request(
-                method,
-                url,
-                data=body,
-                headers=dict(told),
-                timeout=timeout_s,
-                stream=True,
-                allow_redirects=False,  # where to ask is the resolver's matter
-            ) as answer:
-                content = self._whole(answer, name, until)
-                return answer.status_code, answer.headers, _object(name, content)
+            answer = self._adapter.send(asked.prepare(), stream=True, timeout=timeout_s)
+            with answer:
+                return answer.status_code, answer.headers, self._object(name, answer, until)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise _failure(name, timeout_s, error) from error
 
-    def _whole(self, answer: requests.Response, name: str, until: float) -> bytes:
+    def _object(self, name: str, answer: requests.Response, until: float) -> Mapping[str, Any]:
         content = bytearray()
         while piece := answer.raw.read1(PIECE_BYTES):
             content += piece
@@ -86,16 +78,13 @@ class Http:
                 raise BadAnswer(f"{name}: more than {MOST_ANSWER_BYTES} bytes")
             if self._clock() >= until:
                 raise Timeout(f"{name}: still answering when the deadline passed")
-        return bytes(content)
-
-    def _session(self) -> requests.Session:
-        """This thread's own, with connections that are kept."""
-        session: requests.Session | None = getattr(self._threads, "session", None)
-        if session is None:
-            session = self._threads.session = requests.Session()
-            session.trust_env = False  # no proxy and no .netrc: services call each other directly
-            session.headers["Accept-Encoding"] = "identity"
-        return session
+        try:
+            members = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise BadAnswer(f"{name}: its answer is not JSON") from error
+        if not isinstance(members, dict):
+            raise BadAnswer(f"{name}: its answer is no JSON object")
+        return members
 
 
 def _failure(name: str, timeout_s: float, error: Exception) -> CallFailed:
@@ -115,13 +104,3 @@ def _failure(name: str, timeout_s: float, error: Exception) -> CallFailed:
     if isinstance(error, requests.ConnectionError | urllib3.exceptions.ProtocolError):
         return ConnectionLost(f"{name}: the connection ended before its answer")
     return BadAnswer(f"{name}: {type(error).__name__}")
-
-
-def _object(name: str, content: bytes) -> Mapping[str, Any]:
-    try:
-        members = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise BadAnswer(f"{name}: its answer is not JSON") from error
-    if not isinstance(members, dict):
-        raise BadAnswer(f"{name}: its answer is no JSON object")
-    return members

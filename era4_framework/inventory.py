@@ -77,5 +77,6 @@ def main(
     with closing(shop.Stock(store, products, BUSY_TIMEOUT_S)) as stock:
         asked = operations(Inventory(stock, products))
         service = server_stack(asked, identity, telemetry, CONFIG)
+        app = web("inventory", asked, service, door, telemetry, CONFIG)
         lease = Lease(registry, name, identity, CONFIG, advertise)
-        serve(listen, web("inventory", asked, service, door, telemetry), door, CONFIG, ready, lease)
+        serve(listen, app, door, CONFIG, ready, lease)

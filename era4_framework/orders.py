@@ -55,7 +55,7 @@ class Orders:
             return shop.unavailable(str(error), certain=True)
         except NoAnswer as error:
             return shop.unavailable(str(error), certain=False)
-        outcome = outcome_of(response)
+        outcome = outcome_of(request, response)
         if outcome.kind == "out_of_stock" and not response.is_sure:
             return replace(outcome, certain=False)  # an earlier attempt was lost: it may come yet
         return outcome
@@ -83,4 +83,5 @@ def main(
     with closing(shop.Book(store)) as book:
         asked, door = operations(Orders(book, inventory)), Door(instances)
         service = edge_stack(asked, "orders", telemetry, CONFIG)
-        serve(listen, web("orders", asked, service, door, telemetry), door, CONFIG, ready)
+        app = web("orders", asked, service, door, telemetry, CONFIG)
+        serve(listen, app, door, CONFIG, ready)

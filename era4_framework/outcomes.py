@@ -30,7 +30,13 @@ REFUSALS = {
     "invalid": 400,
     "unavailable": 503,
 }
+ANSWERS = {  # of inventory
+    "reserve": ("reserved", "out_of_stock", "unknown_sku", "conflict", "invalid"),
+    "release": ("released", "invalid"),
+    "catalogue": ("catalogue", "invalid"),
+}
 CREATED = ("placed", "reserved")  # by a PUT, and not repeated
+KINDS = frozenset(REFUSALS) | {*CREATED, "already_placed", "cancelled", "released", "catalogue"}
 REPEATED = "repeated"  # the detail of a `reserved` that an earlier request has done
 RETRY_AFTER_S = 1.0
 
@@ -63,7 +69,7 @@ def serving(operations: Sequence[Operation]) -> Service:
         try:
             return response_of(request, _run(by_name[request.op], request))
         except shop.Busy as busy:
-            raise Overloaded(str(busy)) from busy
+            raise Overloaded("another instance holds the store") from busy
 
     return serve
 
@@ -129,9 +135,12 @@ def malformed(field: str, why: str) -> Response:
     return problem(400, "invalid", shop.Outcome("invalid", why, field).message())
 
 
-def outcome_of(response: Response) -> shop.Outcome:
-    """The outcome that a response carries."""
-    return shop.read_outcome(response.body)
+def outcome_of(request: Request, response: Response) -> shop.Outcome:
+    """The outcome that a response carries; the fate is unknown if it is none to this request."""
+    outcome = shop.read_outcome(response.body)
+    if outcome.kind in ANSWERS.get(request.op, ()):
+        return outcome
+    return shop.unavailable(f"{request.op} was answered with {outcome.kind[:40]!r}", certain=False)
 
 
 def _retry_after(seconds: float) -> dict[str, str]:

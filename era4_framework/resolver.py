@@ -14,6 +14,8 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
+import requests
+
 from era0_naive.role import host_and_port
 from era4_framework.config import ServerConfig
 from era4_framework.endpoints import Instance
@@ -91,9 +93,8 @@ class Discovery:
         before = self._known.complaint
         try:
             until = time.monotonic() + REGISTRY_TIMEOUT_S
-            _, _, answer = self._http.exchange(
-                "registry", "GET", self._url, b"", {}, REGISTRY_TIMEOUT_S, until
-            )
+            asked = requests.Request("GET", self._url)
+            _, _, answer = self._http.exchange("registry", asked, REGISTRY_TIMEOUT_S, until)
             self._known.hear(answer)
         except CallFailed as error:
             self._known.hear_nothing(str(error))
@@ -166,9 +167,8 @@ class Lease:
         headers = {"Authorization": f"Bearer {self._identity.token_for('registry')}"}
         until = time.monotonic() + REGISTRY_TIMEOUT_S
         try:
-            status, _, answer = self._http.exchange(
-                "registry", method, self._url, body, headers, REGISTRY_TIMEOUT_S, until
-            )
+            asked = requests.Request(method, self._url, headers, data=body)
+            status, _, answer = self._http.exchange("registry", asked, REGISTRY_TIMEOUT_S, until)
         except CallFailed as error:
             return str(error)
         if 400 <= status < 500:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from era4_framework import filters_inbound as inbound
 from era4_framework import filters_outbound as outbound
+from era4_framework import filters_watching as watching
 from era4_framework.config import ClientConfig, ServerConfig
 from era4_framework.endpoints import Endpoints
 from era4_framework.http import Http
@@ -41,7 +42,7 @@ def client_stack(
     telemetry.watch(callee, lambda: endpoints.of(resolver()))
     layers: list[Filter] = [
         # outermost: what the caller lives through, with all attempts and pauses
-        outbound.Observing(telemetry, me, callee, clock),
+        watching.Calls(telemetry, me, callee, clock),
         # above retrying: the attempts share one deadline, else three would take three times as long
         outbound.Deadlines(config.deadline_s, clock),
         # above balancing: another attempt can go to another instance
@@ -53,7 +54,7 @@ def client_stack(
         # above tracing: what it keeps back was never sent
         outbound.Breaking(config, telemetry, callee, clock),
         # one span for each attempt, as each is a message of its own
-        outbound.Tracing(telemetry, me),
+        watching.Attempts(telemetry, me),
         # innermost: a token is renewed between two attempts, if it is time
         outbound.Identifying(identity, callee),
     ]
@@ -69,13 +70,15 @@ def server_stack(
     clock: Clock = time.monotonic,
 ) -> Service:
     """The operations, for other services: whoever asks must prove who it is, and be allowed."""
+    shedding = inbound.Shedding(config.most_in_flight)
+    telemetry.watch_load(identity.service, shedding.in_flight)
     layers: list[Filter] = [
         # outermost: refusals are counted and traced like answers
-        inbound.Observing(telemetry, identity.service, clock),
+        watching.Arrivals(telemetry, identity.service, clock),
         # everything below refuses by raising
         inbound.refusing,
         # before anything that costs: who is full must say so cheaply
-        inbound.Shedding(config.most_in_flight),
+        shedding,
         # before the next two, which ask what this caller may
         inbound.Authenticating(identity),
         # above rationing: what nobody may do takes nothing from a quota
@@ -96,10 +99,12 @@ def edge_stack(
     clock: Clock = time.monotonic,
 ) -> Service:
     """The operations, for customers, who have no token and no quota; traces begin here."""
+    shedding = inbound.Shedding(config.most_in_flight)
+    telemetry.watch_load(service, shedding.in_flight)
     layers: list[Filter] = [
-        inbound.Observing(telemetry, service, clock, customer="customer"),
-        inbound.refusing,
-        inbound.Shedding(config.most_in_flight),
+        watching.Arrivals(telemetry, service, clock, customer="customer"),
+        inbound.apologising,
+        shedding,
         inbound.Deadlines(config.deadline_s, clock),
     ]
     return stack_of(layers, serving(operations))

@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from era4_framework.endpoints import Endpoint
+from era4_framework.outcomes import KINDS
 from era4_framework.policies.breaker import State
 from era4_framework.tracing import Tracer
 
@@ -33,6 +34,7 @@ class Telemetry:
         """process: the name of this instance. rng: where the ids of spans come from."""
         folder = os.environ.get("ERAS_TRACE", "")
         self.tracer = Tracer(process, folder, rng or random.Random())
+        self._load: tuple[str, Callable[[], int]] | None = None
         self._watched: dict[str, Callable[[], Sequence[Endpoint]]] = {}
         self._registry = registry = CollectorRegistry()
         self._requests = Counter(
@@ -66,7 +68,8 @@ class Telemetry:
 
     def request(self, caller: str, callee: str, op: str, outcome: str, seconds: float) -> None:
         """A request came to its outcome, `seconds` after it was asked."""
-        self._requests.labels(caller, callee, op, outcome).inc()
+        kind = outcome if outcome in KINDS else "other"
+        self._requests.labels(caller, callee, op, kind).inc()
         self._seconds.labels(caller, callee, op).observe(seconds)
 
     def attempt(self, callee: str, instance: str, verdict: str) -> None:
@@ -77,6 +80,10 @@ class Telemetry:
         """From now on /metrics tells of these endpoints how busy and how trusted they are."""
         self._watched[callee] = endpoints
 
+    def watch_load(self, service: str, in_flight: Callable[[], int]) -> None:
+        """From now on /metrics tells how many requests this instance of `service` is serving."""
+        self._load = service, in_flight
+
     def exposition(self) -> bytes:
         """All metrics, as /metrics shows them."""
         self._in_flight.clear()  # of instances that are gone nothing is told
@@ -86,4 +93,7 @@ class Telemetry:
                 name = each.instance.name
                 self._in_flight.labels(callee, name).set(each.in_flight)
                 self._breakers.labels(callee, name).set(STATES[each.breaker.state])
+        if self._load:
+            service, in_flight = self._load
+            self._in_flight.labels(service, self.tracer.process).set(in_flight())
         return generate_latest(self._registry)

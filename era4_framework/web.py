@@ -14,12 +14,13 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
 from era0_naive import shop
+from era4_framework.config import ServerConfig
 from era4_framework.outcomes import Operation, problem
 from era4_framework.protocol import UNDERSTOOD
 from era4_framework.service import Request, Response, Service
 from era4_framework.telemetry import Telemetry
 
-MOST_REQUEST_BYTES = 64 * 1024
+LONGEST_TOLD = 100
 Readiness = Callable[[], tuple[bool, dict[str, Any]]]
 
 
@@ -36,34 +37,38 @@ def web(
     service: Service,
     readiness: Readiness,
     telemetry: Telemetry,
+    config: ServerConfig,
 ) -> flask.Flask:
     """The WSGI application of one service.
 
-    name: of the service. service: the whole stack. readiness: whether to send requests here, and
-    what else /ready is to tell.
+    name: of the service. service: the operations behind their stack. readiness: whether to send
+    requests here, and what else /ready is to tell.
     """
     app = flask.Flask(name, static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = MOST_REQUEST_BYTES
+    app.config["MAX_CONTENT_LENGTH"] = config.max_body_bytes
     app.url_map.merge_slashes = False
     app.url_map.converters["text"] = AnyText
     for operation in operations:
         view = _view(operation, service)
         app.add_url_rule(operation.path, operation.name, view, methods=[operation.method])
 
-    def health() -> dict[str, Any]:
-        return {"healthy": True}
+    def health() -> flask.Response:
+        return _sent(Response(200, {"healthy": True}))
 
-    def ready() -> tuple[dict[str, Any], int]:
+    def ready() -> flask.Response:
         is_ready, told = readiness()
-        return {"ready": is_ready, **told}, 200 if is_ready else 503
+        return _sent(Response(200 if is_ready else 503, {"ready": is_ready, **told}))
 
     def metrics() -> flask.Response:
         return flask.Response(telemetry.exposition(), mimetype="text/plain; version=0.0.4")
 
+    def misunderstood(error: HTTPException) -> flask.Response:
+        return _misunderstood(error, operations, config)
+
     app.add_url_rule("/health", "health", health)
     app.add_url_rule("/ready", "ready", ready)
     app.add_url_rule("/metrics", "metrics", metrics)
-    app.register_error_handler(HTTPException, _misunderstood)
+    app.register_error_handler(HTTPException, misunderstood)
     app.register_error_handler(Exception, _failed)
     return app
 
@@ -86,10 +91,16 @@ def _sent(response: Response) -> flask.Response:
     return sent
 
 
-def _misunderstood(error: HTTPException) -> flask.Response:
-    """No such path, no such method, too large a body."""
-    asked = f"{flask.request.method} {flask.request.path}"[:200]
-    told = shop.Outcome("invalid", f"{asked}: {error.description}").message()
+def _misunderstood(
+    error: HTTPException, operations: Sequence[Operation], config: ServerConfig
+) -> flask.Response:
+    """No such path, no such method, too large a body: what would be accepted is said."""
+    asked = f"{flask.request.method} {flask.request.path[:LONGEST_TOLD]}"
+    known = [
+        f"{each.method} {each.path.replace('<text:order_id>', 'ORDER_ID')}" for each in operations
+    ]
+    accepted = f"{', '.join(known)}, in at most {config.max_body_bytes} bytes"
+    told = shop.Outcome("invalid", f"{asked}: {error.name}; accepted: {accepted}").message()
     sent = _sent(problem(error.code or 500, "invalid", told))
     sent.headers.extend(header for header in error.get_headers() if header[0] == "Allow")
     return sent

@@ -15,8 +15,8 @@ CUSTOMERS = ("place", "cancel", "show", "catalogue")
 TURNED = [name for name in KNOBS if name != CUT]
 HELP = f"""\
 a customer   place ORDER SKU QUANTITY | cancel ORDER | show ORDER | catalogue
-many         load N (so many order steadily) | load stop (what came of it)
-the wire     KNOB VALUE, with KNOB one of {", ".join(TURNED[:4])},
+customers    load N (so many order steadily) | load stop (what came of it)
+the wire     KNOB VALUE, KNOB one of {", ".join(TURNED[:4])},
              {", ".join(TURNED[4:])}
              there FATE ... | back FATE ... the fates of the next frames:
              {FATES}
@@ -26,7 +26,7 @@ its parts    INSTANCE KNOB VALUE | INSTANCE cut | INSTANCE heal
 the services kill ROLE | restart ROLE | pause ROLE | resume ROLE
              terminate ROLE (SIGTERM) | stores (what lies in both)
              ROLE: orders or inventory; era 3 on: registry, inventory-1 ...
-             era 3 on: add (an instance) | move INSTANCE (dies, starts elsewhere)
+             era 3 on: add (an instance) | move INSTANCE (it starts elsewhere)
 & at the end of a customer's line: do not wait for the answer"""
 
 

@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ERAS = ["era0_naive", "era1_raw_network", "era2_tcp"]
+ERAS = [
+    "era0_naive",
+    "era1_raw_network",
+    "era2_tcp",
+    "era3_inline_microservice",
+    "era4_framework",
+]
 STEPS = list(pairwise(ERAS))
 
 # How many lines a step may remove and add: the numbers of today, to be changed with a reason.
@@ -19,6 +25,8 @@ BUDGET = {
     ("era1_raw_network", "era2_tcp", "inventory.py"): (1, 1),
     ("era0_naive", "era1_raw_network", "__main__.py"): (1, 1),
     ("era1_raw_network", "era2_tcp", "__main__.py"): (1, 1),
+    ("era2_tcp", "era3_inline_microservice", "__main__.py"): (1, 1),
+    ("era3_inline_microservice", "era4_framework", "__main__.py"): (1, 1),
 }
 
 
@@ -27,12 +35,18 @@ def lines(package: str, name: str) -> list[str]:
 
 
 def functions(package: str, name: str) -> dict[str, str]:
-    """Name -> text of every class, method and function, in their order."""
+    """Name -> text of every class, method and function, in their order; a method as `A.b`."""
     source = (ROOT / package / name).read_text()
     kinds = (ast.ClassDef, ast.FunctionDef)
-    found = [node for node in ast.walk(ast.parse(source)) if isinstance(node, kinds)]
-    found.sort(key=lambda node: node.lineno)
-    return {node.name: ast.get_source_segment(source, node) or "" for node in found}
+    found: dict[str, str] = {}
+    for node in ast.parse(source).body:
+        if not isinstance(node, kinds):
+            continue
+        found[node.name] = ast.get_source_segment(source, node) or ""
+        methods = [part for part in node.body if isinstance(part, kinds)]
+        for part in methods if isinstance(node, ast.ClassDef) else []:
+            found[f"{node.name}.{part.name}"] = ast.get_source_segment(source, part) or ""
+    return found
 
 
 @pytest.mark.parametrize(("before", "after"), STEPS)
@@ -58,3 +72,24 @@ def test_the_transport_is_all_that_changed_from_1_to_2(name):
     file = f"{name.lower()}.py"
     old, new = functions("era1_raw_network", file), functions("era2_tcp", file)
     assert old == new, "the services did not notice that a layer sank"
+
+
+@pytest.mark.parametrize(
+    ("file", "method"),
+    [
+        ("orders.py", "Orders.cancel"),
+        ("orders.py", "Orders.show"),
+        ("inventory.py", "Inventory.release"),
+        ("inventory.py", "Inventory.catalogue"),
+    ],
+)
+def test_what_is_only_business_survives_from_2_to_4(file, method):
+    texts = {functions(era, file)[method] for era in ERAS[2:]}
+    assert len(texts) == 1, texts
+
+
+@pytest.mark.parametrize("name", ["orders.py", "inventory.py"])
+def test_what_3_adds_to_a_service_4_takes_out_again(name):
+    before, inline, framework = (len(lines(era, name)) for era in ERAS[2:])
+    assert inline > 8 * before, "communication drowns the business"
+    assert framework < 2 * before, "it is in a library now"

@@ -16,11 +16,23 @@ SHOP = {"era0_naive.shop"}  # the business outlives its transport
 ROLE = {"era0_naive.role", "era0_naive.trace"}  # how any service starts, stops, and reports
 COUNTER = {"era0_naive.counter"}  # where customers stand before there is HTTP
 WIRE = {"lab.wire"}  # the medium itself
+# A service as most Python teams wrote it: its framework, its client, its server, signed tokens,
+# and the metrics' format. Their sockets are theirs.
+WEB = {"flask", "werkzeug", "requests", "urllib3", "waitress", "jwt", "prometheus_client"}
 
 LADDER = {
     "era0_naive": WIRE,
     "era1_raw_network": SHOP | ROLE | COUNTER | WIRE | {"scapy"},
     "era2_tcp": SHOP | ROLE | COUNTER,  # nothing of era 1: the kernel does it now
+    "era3_inline_microservice": SHOP | ROLE | WEB,  # nothing of 1 and 2: libraries own the sockets
+    # nothing of 3 but the registry: the extraction is shown by the diff
+    "era4_framework": SHOP | ROLE | WEB | {"era3_inline_microservice.registry"},
+}
+PURE = {  # decided without I/O, so that threads (era 4) and asyncio (era 5) can share it
+    "era4_framework.policies",
+    "era4_framework.config",
+    "era4_framework.config_rules",
+    "era4_framework.errors",
 }
 SCAPY_FILES = {"packet.py"}  # it is the definition, and too slow to be the fast path
 
@@ -74,6 +86,23 @@ def test_the_business_knows_no_network():
     for name in business:
         named = set(imports(ROOT / "era0_naive" / name))
         assert not {module for module in named if is_within(module, forbidden)}, name
+
+
+def test_eras_that_write_their_own_trace_know_no_lab():
+    for package in [name for name in LADDER if name >= "era2"]:
+        for path in sources(package):
+            assert not any(is_within(name, {"lab"}) for name in imports(path)), path
+
+
+@pytest.mark.parametrize("module", sorted(PURE))
+def test_policies_and_numbers_need_nothing_but_python(module):
+    io = {"socket", "select", "threading", "asyncio", "time", "logging", "http", "urllib", "os"}
+    place = ROOT / module.replace(".", "/")
+    files = [*place.rglob("*.py"), *place.parent.glob(f"{place.name}.py")]
+    assert files
+    for path in files:
+        assert not strangers(path, PURE), path
+        assert not any(is_within(name, io) for name in imports(path)), path
 
 
 def test_the_lab_imports_no_era_by_name():

@@ -1,11 +1,14 @@
 """What one can say to a running shop, and what is answered to what one cannot."""
 
+import re
+import threading
+
 import pytest
 
 from era0_naive.counter import MOST_CUSTOMERS
 from lab.commands import Conductor
 from lab.stage import Stage
-from lab.vocabulary import BadCommand, operation_of
+from lab.vocabulary import HELP, BadCommand, operation_of
 from lab.wire import KnobError
 
 
@@ -54,6 +57,83 @@ def test_a_customer_need_not_be_waited_for(conductor):
 def test_what_is_no_command_is_refused_in_words(conductor, line, told):
     with pytest.raises(BadCommand, match=told):
         conductor.obey(line)
+
+
+@pytest.fixture(scope="module")
+def many(seed):
+    with Stage("tests.lab.web_era", seed=seed, instances=2) as stage:
+        yield Conductor(stage, patience_s=5)
+
+
+def test_a_load_orders_until_it_is_stopped_and_tells_what_came_of_it(many):
+    assert many.obey("load 3").text == ""
+    with pytest.raises(BadCommand, match="a load already; accepted: load stop"):
+        many.obey("load 3")
+    many.obey("place o-1 sku-0001 1")
+    told = many.obey("load stop").text
+    assert re.fullmatch(TOLD, told), told
+    with pytest.raises(BadCommand, match="no load to stop"):
+        many.obey("load stop")
+
+
+TOLD = r"[0-9]+ orders in [0-9.]+ s: [0-9]+ placed; p50 [0-9.]+ ms, p99 [0-9.]+ ms"
+
+
+def test_a_load_ends_with_the_scene_it_was_in(many):
+    many.obey("load 1")
+    many.obey("place o-2 sku-0001 1 &")
+    (waited, answer), (line, report) = many.join()
+    assert (waited, answer.outcome, line) == ("place o-2 sku-0001 1 &", "placed", "load stop")
+    assert re.fullmatch(TOLD, report.text), report.text
+    assert not [thread for thread in threading.enumerate() if "_order" in thread.name]
+
+
+def test_a_load_ends_with_its_stage(seed):
+    with Stage("tests.lab.web_era", seed=seed, instances=1, traced=False) as stage:
+        before = threading.active_count()
+        Conductor(stage, patience_s=5).obey("load 4")
+        assert threading.active_count() >= before + 4
+    assert threading.active_count() <= before
+
+
+def test_instances_come_go_and_move_by_command(many):
+    assert many.obey("add").text.startswith("inventory-3 at http://127.0.0.1:")
+    assert many.obey("terminate inventory-3").text == "ended with exit code 0"
+    before = many.obey("move inventory-2").text
+    assert before.startswith("now at http://127.0.0.1:")
+    assert many.obey("place o-3 sku-0001 1").outcome == "placed"
+
+
+def test_one_instances_path_is_turned_by_its_name(many):
+    for line in ("inventory-2 delay_s 0.01", "inventory-2 cut", "inventory-2 heal"):
+        assert many.obey(line).text == ""
+    assert many.obey("place o-4 sku-0001 1").outcome == "placed"
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("load 0", "load is '0'; accepted: a number of customers from 1 to 100, or stop"),
+        ("load many", "load is 'many'"),
+        ("inventory-2 vanish", "'inventory-2 vanish'; accepted: inventory-2 KNOB VALUE, or cut"),
+        ("inventory-2 loss much", "loss is 'much'; accepted: a number"),
+        ("inventory-7 cut", "is no command; accepted"),
+        ("move orders", "instance 'orders': accepted are inventory-1, "),
+    ],
+)
+def test_what_cannot_be_done_to_instances_is_refused_in_words(many, line, told):
+    with pytest.raises(BadCommand, match=told):
+        many.obey(line)
+
+
+@pytest.mark.parametrize("line", ["add", "move inventory", "inventory cut"])
+def test_one_instance_is_neither_moved_nor_multiplied(conductor, line):
+    with pytest.raises(BadCommand, match="era 0 has one inventory at one address"):
+        conductor.obey(line)
+
+
+def test_help_fits_a_terminal():
+    assert max(map(len, HELP.splitlines())) <= 80
 
 
 def test_a_knob_keeps_its_range(conductor):

@@ -1,8 +1,11 @@
 """The `eras` command as a person types it: what it shows, what it refuses, how it ends."""
 
 import contextlib
+import json
 import os
 import re
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +16,10 @@ import pytest
 from lab.__main__ import VERBS
 from lab.find import ROOT, eras
 from lab.label import Packets
+from lab.stage import Stage
 from lab.trace import read_event
+from lab.verbs.up import introduction
+from tests.lab.processes import FORMS
 
 
 def run(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
@@ -141,6 +147,26 @@ def test_up_obeys_until_quit_and_leaves_nothing(tmp_path):
         assert part in told.stdout
     assert (tmp_path / "stock.db").exists()
     assert not alive(told.stdout)
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="no curl found")
+@pytest.mark.parametrize("form", FORMS)
+def test_the_line_for_another_terminal_places_an_order(form):
+    with Stage("tests.lab.web_era", form, instances=1) as stage:
+        told = introduction(stage).splitlines()
+        (line,) = [line for line in told if line.strip().startswith("curl")]
+        curl = subprocess.run(shlex.split(line), capture_output=True, timeout=20)
+        assert json.loads(curl.stdout)["outcome"] == "placed"
+        assert [line.split()[0] for line in told[1:4]] == ["registry", "inventory-1", "orders"]
+
+
+def test_an_order_among_many_instances_is_traced_to_the_one_that_was_asked():
+    told = run("trace", "tests.lab.web_era", "--wire", "portable")
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.split()[:5] == ["sent", "orders", "inventory-1", "-2", "-3"]
+    for part in ("┠─ PUT /reservations/o-1", "sku-0001 2", "200 reserved ─", "placed: 2 of"):
+        assert part in told.stdout
+    assert max(map(len, told.stdout.splitlines())) <= 80
 
 
 def test_ctrl_c_ends_up_with_130_and_leaves_nothing():

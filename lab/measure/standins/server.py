@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,22 +38,23 @@ def stack(options: argparse.Namespace) -> flask.Flask:
     identity = _era("identity")
     me = identity.Identity(identity.read_secret(options.secret), "inventory")
     telemetry = _era("telemetry").Telemetry("inventory-1")
+    reserved = importlib.import_module(f"{find.find('0').package}.shop").Outcome("reserved")
+
+    def run(order_id: str, sku: Any, quantity: Any) -> Any:
+        return reserved
+
     reserve = _era("outcomes").Operation(
-        "reserve", "PUT", "/reservations/<text:order_id>", _reserve, ("sku", "quantity")
+        "reserve", "PUT", "/reservations/<text:order_id>", run, ("sku", "quantity")
     )
     config = _era("config")
     allowed = config.ServerConfig(
         may={"reserve": ("orders",)}, quotas={"orders": config.QuotaConfig(PLENTY, PLENTY)}
     )
     service = _era("stack").server_stack([reserve], me, telemetry, allowed)
-    app = _era("web").web("inventory", [reserve], service, _era("server").Door(), telemetry)
+    door = _era("server").Door()
+    app = _era("web").web("inventory", [reserve], service, door, telemetry, allowed)
     assert isinstance(app, flask.Flask)  # noqa: S101  (found, so not known to the type checker)
     return app
-
-
-def _reserve(order_id: str, sku: Any, quantity: Any) -> Any:
-    outcome: Callable[..., Any] = importlib.import_module(f"{find.find('0').package}.shop").Outcome
-    return outcome("reserved")
 
 
 def _era(name: str) -> Any:  # an era is found, not known by name

@@ -19,7 +19,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -114,7 +114,7 @@ class Orders:
         self.loads = Gauge("in_flight", "Unanswered now.", attempt, registry=self.metrics)
 
     def place(self, order_id: str, sku: str, quantity: int) -> shop.Outcome:
-        return shop.place(self.book, self.reserve, order_id, sku, quantity)
+        return shop.place(self.book, self.reserve, order_id, sku, quantity, self.release)
 
     def cancel(self, order_id: str) -> shop.Outcome:
         return shop.cancel(self.book, self.release, order_id)
@@ -146,7 +146,8 @@ class Orders:
         is_certain = True  # until an attempt is lost: it may have been executed, or may be yet
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return _settled(self._ask_once(request, attempt, tried), is_certain)
+                outcome = self._ask_once(request, attempt, tried)
+                return outcome if is_certain else _in_doubt(outcome)
             except Unreachable as error:
                 failure = str(error)
             except NoAnswer as error:
@@ -469,11 +470,11 @@ def _verdict(error: Exception) -> Verdict:
     return "ignored" if time.monotonic() >= flask.g.deadline else "failure"
 
 
-def _settled(outcome: shop.Outcome, is_certain: bool) -> shop.Outcome:
-    """What is not done now may be done yet, by an earlier attempt that was lost on its way."""
-    if is_certain or outcome.kind not in ("out_of_stock", "unavailable"):
-        return outcome
-    return shop.unavailable(f"{outcome.detail}, but an earlier attempt was lost", certain=False)
+def _in_doubt(outcome: shop.Outcome) -> shop.Outcome:
+    """A refusal after an attempt that was lost: that one may be under way yet, and be served."""
+    if outcome.kind in ("out_of_stock", "unavailable"):
+        return replace(outcome, certain=False)
+    return outcome
 
 
 def _as_http(request: dict[str, Any]) -> tuple[str, str, Any]:

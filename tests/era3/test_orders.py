@@ -234,10 +234,16 @@ def test_one_attempt_that_was_lost_makes_the_fate_unknown(client, script):
     assert place(client).status_code == 201, "repeating it settles it"
 
 
-@pytest.mark.parametrize("refusal", [SOLD_OUT, shop.unavailable("quota is spent", certain=True)])
-def test_a_refusal_after_a_lost_attempt_proves_nothing(client, script, refusal):
-    """The lost one may still stand in a queue, and take goods that came back meanwhile."""
-    script(NoAnswer("silent"), refusal)
+def test_a_refusal_after_a_lost_attempt_takes_back_what_that_one_may_reserve_yet(client, script):
+    """It may still stand in a queue, and find the shelf filled again when its turn comes."""
+    released = shop.Outcome("released")
+    asked = script(NoAnswer("silent"), SOLD_OUT, released)
+    assert place(client).status_code == 409
+    assert len(asked) == 3
+
+
+def test_a_quota_spent_after_a_lost_attempt_leaves_the_fate_unknown(client, script):
+    script(NoAnswer("silent"), shop.unavailable("quota is spent", certain=True))
     answer = place(client)
     assert (answer.status_code, answer.get_json()["certain"]) == (503, False)
 

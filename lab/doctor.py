@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
@@ -21,18 +22,23 @@ LEAST_PYTHON = (3, 11)
 LEAST_FREE_MB = 500
 SO_NO_CHECK = 11  # Linux, asm-generic/socket.h
 CONTROLS = Path("/proc/sys/net/ipv4/tcp_available_congestion_control")
+WEB = ("flask", "requests", "waitress", "jwt", "prometheus_client")
 VERSION = re.compile(r"[0-9]+(\.[0-9]+)+")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """state: works, without (optional and not there) or broken (needed and not there)."""
+    """state: works, without (optional and not there) or broken (needed and not there).
+
+    is_tested: there are tests that cannot be run without it.
+    """
 
     what: str
     state: str
     found: str
     means: str = ""  # for the learner, if it does not work
     mend: str = ""
+    is_tested: bool = False
 
 
 def findings() -> Iterator[Finding]:
@@ -93,7 +99,7 @@ def _namespaces() -> Finding:
     missing = available()
     if missing:
         means = "Eras run over the portable wire; `--wire real` and its tests do not."
-        return Finding("real wire", "without", missing, means)
+        return Finding("real wire", "without", missing, means, is_tested=True)
     return Finding("real wire", "works", "network namespaces and TUN: packets of the kernel's own")
 
 
@@ -118,12 +124,22 @@ def _no_check() -> Finding:
     return Finding("UDP trust", "works", "UDP checksums can be off (SO_NO_CHECK): era 0 needs it")
 
 
+def _packages() -> Finding:
+    missing = [name for name in WEB if importlib.util.find_spec(name) is None]
+    if missing:
+        found = f"missing: {', '.join(missing)}"
+        mend = "`make doctor` installs them into .venv: run it from there."
+        return Finding("web packages", "without", found, "Eras from 3 on cannot run.", mend)
+    return Finding("web packages", "works", f"{', '.join(WEB)}: eras 3 to 6 need them")
+
+
 def _program(what: str, names: tuple[str, ...], means: str, package: str) -> Callable[[], Finding]:
     def look() -> Finding:
         path = next(filter(None, map(shutil.which, names)), None)
         if path is None:
             mend = f"Debian and Ubuntu: sudo apt install {package}"
-            return Finding(what, "without", f"no {' or '.join(names)} found", means, mend)
+            found = f"no {' or '.join(names)} found"
+            return Finding(what, "without", found, means, mend, is_tested=True)
         return Finding(what, "works", f"{_version(path)} at {path}")
 
     return look
@@ -147,6 +163,7 @@ LOOKS: tuple[Callable[[], Finding], ...] = (
     _namespaces,
     _controls,
     _no_check,
+    _packages,
     _program(
         "Chromium",
         ("chromium", "chromium-browser", "google-chrome"),
@@ -154,5 +171,7 @@ LOOKS: tuple[Callable[[], Finding], ...] = (
         "chromium",
     ),
     _program("tshark", ("tshark",), "Captures are written; tests of them are skipped.", "tshark"),
-    _program("Node", ("node",), "Era 5's inventory in another language cannot run.", "nodejs"),
+    _program(
+        "Node", ("node",), "The inventory in another language (JavaScript) cannot run.", "nodejs"
+    ),
 )

@@ -1,6 +1,7 @@
 """What this machine can do, what it cannot, what that means for you, and how to mend it.
 
 eras doctor
+eras doctor --strict      for CI: what tests would be skipped for want of is a failure
 """
 
 from __future__ import annotations
@@ -17,11 +18,15 @@ MARKS = {"works": ("works", "green"), "without": ("missing", "yellow"), "broken"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """There are none."""
+    """Describe the arguments to `parser`."""
+    parser.add_argument("--strict", action="store_true", help="fail if tests would be skipped")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the findings. Returns 1 if something is missing that nothing works without."""
+    """Print the findings. Returns 1 if something is missing that nothing works without.
+
+    With --strict also if tests would be skipped: a test that is skipped proves nothing.
+    """
     console = screen()
     with progress("looking around"):
         found = list(findings())
@@ -37,6 +42,10 @@ def run(options: argparse.Namespace) -> int:
     without = sum(finding.state == "without" for finding in found)
     if broken:
         say(console, f"Nothing works without: {', '.join(broken)}.", "bold red")
+        return 1
+    skipped = [finding.what for finding in found if finding.state != "works" and finding.is_tested]
+    if options.strict and skipped:
+        say(console, f"Tests would be skipped for want of: {', '.join(skipped)}.", "bold red")
         return 1
     say(
         console,

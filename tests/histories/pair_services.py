@@ -81,6 +81,9 @@ class Inventory(Process):
         self.world.think()
         if self.world.happens(0.06):
             return shop.unavailable("the store is busy", certain=True)
+        return self.execute(request)
+
+    def execute(self, request: dict) -> shop.Outcome:
         if request["op"] == "release":
             return self.release(request["order_id"])
         return self.reserve(request["order_id"], request["sku"], request["quantity"])

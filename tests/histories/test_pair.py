@@ -6,17 +6,33 @@ its order was cancelled. None of it may be seen in the shop; what is done wrong 
 
 import pytest
 
+from era3_inline_microservice import inventory as era3
 from tests.histories.judge import judge
 from tests.histories.pair_defects import DEFECTS, Defect
+from tests.histories.pair_era4 import Era4Inventory, Era4Orders
+from tests.histories.pair_services import Inventory, Orders
 from tests.histories.simulated_pair import Pair
 
 SEEDS = 40
 
 
+class Era3Inventory(Inventory):
+    """With what era 3 does in its one transaction."""
+
+    reserve = era3.Inventory.reserve
+
+    def _check_deadline(self) -> None:
+        """Here requests come later than any deadline would allow."""
+
+
 @pytest.mark.parametrize("hundred", range(3))
-def test_repeating_the_same_request_is_safe(hundred):
+@pytest.mark.parametrize(
+    ("inventory", "orders"),
+    [(Inventory, Orders), (Era3Inventory, Orders), (Era4Inventory, Era4Orders)],
+)
+def test_repeating_the_same_request_is_safe(inventory, orders, hundred):
     for seed in range(100 * hundred, 100 * (hundred + 1)):
-        pair = Pair(seed)
+        pair = Pair(seed, inventory, orders)
         history = pair.run()
         accusations = judge(history, pair.stores(), settled=True)
         assert not accusations, f"seed {seed}: {accusations}"

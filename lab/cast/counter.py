@@ -13,7 +13,6 @@ from pathlib import Path
 from lab.cast.setting import Setting, Variant, keep_address
 from lab.launch import Role
 from lab.trace import Event
-from lab.wire.process import WireProcess
 
 INSTANCES = ["inventory"]
 
@@ -26,7 +25,7 @@ class CounterCast:
         self._setting = setting
         self.counter = counter
         self.roles: dict[str, Role] = {}
-        self.wire = setting.ends.enter_context(self._lay_wire())
+        self.wire = setting.ends.enter_context(setting.lay_wire())
         setting.ends.callback(self._stop)
 
         scheme = setting.era.schemes[setting.form]
@@ -68,24 +67,6 @@ class CounterCast:
     def name_ends(self, event: Event) -> Event:
         """The event as it is: both ends of this wire have their names."""
         return event
-
-    def _lay_wire(self) -> WireProcess:
-        setting = self._setting
-        trace = setting.wire_trace
-        if setting.form == "portable" and setting.era.schemes["portable"] == "tcp":
-            if setting.pcap:
-                raise ValueError("a relay of streams has no packets to capture: take form real")
-            return WireProcess.streams(
-                setting.knobs, seed=setting.seed, back=setting.back, trace_path=trace
-            )
-        lay = WireProcess.real if setting.form == "real" else WireProcess.portable
-        return lay(
-            setting.knobs,
-            seed=setting.seed,
-            back=setting.back,
-            trace_path=trace,
-            pcap_path=setting.pcap,
-        )
 
     def _launch(self, name: str, options: list[str]) -> None:
         host = None

@@ -20,15 +20,15 @@ listens for it. Both keep theirs over a restart, and get others when the instanc
 from __future__ import annotations
 
 import secrets
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
+from lab.cast.owners import Owners
+from lab.cast.registrar import run_registrar
 from lab.cast.setting import Setting, Variant, keep_address
 from lab.find import child_environment
-from lab.launch import Role, RoleFailed
+from lab.launch import Role
 from lab.trace import Event
 from lab.wire.namespaces import Host
 from lab.wire.process import WireProcess
@@ -53,15 +53,21 @@ class HttpCast:
         self._door: Role | None = None
         self._is_real = setting.form == "real"
         self._advertised: dict[str, str] = {}  # form portable: where the relay listens for whom
-        self._owners: dict[int, str] = {}  # form real: of the ports at inventory's address
+        self._owners = Owners()
         self.roles: dict[str, Role] = {}
         self.secret = setting.directory / "secret"
         self.secret.touch(mode=0o600)
+        self.secret.chmod(0o600)  # also where a folder is used again
         self.secret.write_text(secrets.token_hex(32))
-        self.wire = setting.ends.enter_context(self._lay_wire())
         setting.ends.callback(self._stop)
+        if not self._is_real:
+            self._begin("registry")  # while the relay starts
+        self.wire = setting.ends.enter_context(setting.lay_wire(HEAD_BYTES))
+        setting.ends.callback(self._stop)  # so that all end before the wire does
 
-        self._launch(["registry"])
+        if self._is_real:
+            self._begin("registry")
+        self._wait_ready("registry")
         self._launch([f"inventory-{number}" for number in range(1, instances + 1)])
         self._launch(["orders"])
 
@@ -127,60 +133,36 @@ class HttpCast:
         self._wait_ready(name)
 
     def name_ends(self, event: Event) -> Event:
-        """With the name of the instance where a real wire says inventory: its port tells."""
-        if not self._is_real or event.process != "wire":
-            return event
-        name = self._owners.get(inventory_port(event.head, event.target == "inventory"))
-        if name is None:
-            return event
-        ends = (event.source, name) if event.source == "orders" else (name, event.target)
-        return replace(event, source=ends[0], target=ends[1])
-
-    def _lay_wire(self) -> WireProcess:
-        setting = self._setting
-        if self._is_real:
-            return WireProcess.real(
-                setting.knobs,
-                seed=setting.seed,
-                back=setting.back,
-                trace_path=setting.wire_trace,
-                pcap_path=setting.pcap,
-                head_bytes=HEAD_BYTES,
-            )
-        if setting.pcap:
-            raise ValueError("a relay of streams has no packets to capture: take form real")
-        return WireProcess.streams(
-            setting.knobs,
-            seed=setting.seed,
-            back=setting.back,
-            trace_path=setting.wire_trace,
-            head_bytes=HEAD_BYTES,
-        )
+        """With the name of the instance where a real wire says inventory."""
+        is_nameless = self._is_real and event.process == "wire"
+        return self._owners.name_ends(event) if is_nameless else event
 
     def _launch(self, names: Sequence[str]) -> None:
         """Start these at once, each where a port is free, and wait until all are ready."""
         for name in names:
-            if name not in ("registry", "orders") and not self._is_real:
-                self._advertised[name] = self.wire.open_path(name).replace("tcp:", "http:")
-            host = "127.0.0.1" if name == "orders" else self._setting.inventory_host
-            self.roles[name] = self._role(name, f"http://{host}:0")
-            self.roles[name].begin()
+            self._begin(name)
         for name in names:
             self._wait_ready(name)
+
+    def _begin(self, name: str) -> None:
+        if name not in ("registry", "orders") and not self._is_real:
+            self._advertised[name] = self.wire.open_path(name).replace("tcp:", "http:")
+        host = "127.0.0.1" if name == "orders" else self._setting.inventory_host
+        self.roles[name] = self._role(name, f"http://{host}:0")
+        self.roles[name].begin()
 
     def _role(self, name: str, listen: str) -> Role:
         options = ["--listen", listen, "--secret", str(self.secret)]
         if name == "registry":
-            network = ["--network", NETWORK] if self._is_real else []
-            return self._setting.role(name, ["registry", *options, *network], self._host(name))
+            asked = ["registry", *options, *(["--network", NETWORK] if self._is_real else [])]
+            return self._setting.role(name, asked, self._host(name), self._variants.get(name))
         options += ["--registry", self.registry_url, "--store", str(self._setting.store(name))]
-        if name == "orders":
-            service = ["orders", *options]
-        else:
-            advertised = self._advertised.get(name)
-            advertise = ["--advertise", advertised] if advertised else []
-            service = ["inventory", "--name", name, *options, *advertise, *self._setting.goods]
-        return self._setting.role(name, service, self._host(name), self._variants.get(name))
+        advertised = self._advertised.get(name)
+        if advertised:
+            options += ["--advertise", advertised]
+        service = ["inventory", "--name", name, *self._setting.goods]
+        asked = [*(["orders"] if name == "orders" else service), *options]
+        return self._setting.role(name, asked, self._host(name), self._variants.get(name))
 
     def _wait_ready(self, name: str) -> None:
         """Wait, and then tell whoever must know where it is."""
@@ -190,7 +172,7 @@ class HttpCast:
         if name == "orders":
             self._open_door(address)
             return
-        self._owners[port_in(address)] = name
+        self._owners.learn(address, name)
         if name in self._advertised:
             self.wire.path(name).forward_to(address.replace("http:", "tcp:"))
             self.wire.path(name).reopen_path()
@@ -203,18 +185,10 @@ class HttpCast:
         role = self.roles[name]
         if variant is None or variant.registers or not role.is_running:
             return
-        url = self._advertised.get(name, role.address)
         host = self._host(name)
         inside = host.argv_prefix() if host else []
-        asked = [self.registry_url, str(self.secret), "inventory", name, url]
-        told = subprocess.run(
-            [*inside, sys.executable, "-m", "lab.cast.registrar", *asked],
-            env=child_environment(),
-            capture_output=True,
-            text=True,
-        )
-        if told.returncode:
-            raise RoleFailed(f"{name} cannot be registered: {told.stderr.strip()}")
+        url = self._advertised.get(name, role.address)
+        run_registrar(inside, self.registry_url, self.secret, name, url)
 
     def _host(self, name: str) -> Host | None:
         if not self._is_real:
@@ -245,17 +219,3 @@ class HttpCast:
             role.ask_to_stop()
         for role in self.roles.values():
             role.stop()
-
-
-def port_in(url: str) -> int:
-    """The port of http://HOST:PORT."""
-    return int(url.rpartition(":")[2])
-
-
-def inventory_port(packet: bytes, sent_by_orders: bool) -> int:
-    """The TCP port at inventory's end of an IPv4 packet; 0 if it is none."""
-    start = (packet[0] & 15) * 4 if packet else 0
-    if len(packet) < start + 4 or start < 20 or packet[9] != 6:
-        return 0
-    at = start + 2 if sent_by_orders else start
-    return int.from_bytes(packet[at : at + 2], "big")

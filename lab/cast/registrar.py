@@ -1,19 +1,24 @@
-"""Registers an instance that cannot do it itself: `python -m lab.cast.registrar` and five words.
+"""Registers an instance that cannot do it itself, from inside the namespace where the registry is.
 
-They are the registry's URL, the secret's file, the service, the instance's name, its URL. What is
-said is the wire contract of eras 3 to 6: PUT /services/SERVICE/INSTANCE with a token of "lab".
+`python -m lab.cast.registrar` REGISTRY_URL SECRET_FILE SERVICE INSTANCE URL says what the wire
+contract of eras 3 to 6 asks for: PUT /services/SERVICE/INSTANCE, with a token of "lab".
 """
 
 from __future__ import annotations
 
 import http.client
 import json
+import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import jwt
+
+from lab.find import child_environment
+from lab.launch import RoleFailed
 
 LEASE_S = 3600.0  # nobody renews it
 TOKEN_S = 60
@@ -36,6 +41,24 @@ def register(registry_url: str, secret: Path, service: str, instance: str, url: 
         connection.close()
     if response.status >= 300:
         raise ValueError(f"{response.status} {said.decode(errors='replace')}")
+
+
+def run_registrar(
+    inside: Sequence[str], registry_url: str, secret: Path, instance: str, url: str
+) -> None:
+    """Register an instance of inventory; `inside` begins the command that may reach the registry.
+
+    Raises RoleFailed with the registry's words if it refuses.
+    """
+    asked = [registry_url, str(secret), "inventory", instance, url]
+    told = subprocess.run(
+        [*inside, sys.executable, "-m", "lab.cast.registrar", *asked],
+        env=child_environment(),
+        capture_output=True,
+        text=True,
+    )
+    if told.returncode:
+        raise RoleFailed(f"{instance} cannot be registered: {told.stderr.strip()}")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,10 @@ from lab.guard import Guard
 from lab.launch import Role
 from lab.wire import Knobs
 from lab.wire.namespaces import Host
+from lab.wire.process import WireProcess
+from lab.wire.trace import HEAD_BYTES
 
+STREAMS = ("tcp", "http")  # schemes whose connections a relay can carry
 INVENTORY_HOST = {"portable": "127.0.0.1", "real": "10.7.0.2"}
 
 
@@ -55,11 +58,6 @@ class Setting:
         return INVENTORY_HOST[self.form]
 
     @property
-    def wire_trace(self) -> Path | None:
-        """Where the wire puts down what it sees."""
-        return self.traces / "wire.jsonl" if self.traces else None
-
-    @property
     def goods(self) -> list[str]:
         """How an inventory is told what it sells."""
         return ["--catalogue", str(self.catalogue.resolve())] if self.catalogue else []
@@ -67,6 +65,32 @@ class Setting:
     def store(self, role: str) -> Path:
         """The SQLite file of `orders`, or the one that all inventories share."""
         return self.directory / ("book.db" if role == "orders" else "stock.db")
+
+    def lay_wire(self, head_bytes: int = HEAD_BYTES) -> WireProcess:
+        """The wire that this form and the era's addresses need, with its knobs and witnesses.
+
+        Raises HostError, ValueError if there is nothing to capture.
+        """
+        trace = self.traces / "wire.jsonl" if self.traces else None
+        knobs, back, seed = self.knobs, self.back, self.seed
+        if self.form == "real":
+            return WireProcess.real(
+                knobs,
+                back=back,
+                seed=seed,
+                trace_path=trace,
+                pcap_path=self.pcap,
+                head_bytes=head_bytes,
+            )
+        if self.era.schemes["portable"] not in STREAMS:
+            return WireProcess.portable(
+                knobs, back=back, seed=seed, trace_path=trace, pcap_path=self.pcap
+            )
+        if self.pcap:
+            raise ValueError("a relay of streams has no packets to capture: take form real")
+        return WireProcess.streams(
+            knobs, back=back, seed=seed, trace_path=trace, head_bytes=head_bytes
+        )
 
     def role(
         self, name: str, options: Sequence[str], host: Host | None, variant: Variant | None = None

@@ -126,7 +126,15 @@ def test_a_diff_counts_what_vanished_and_what_appeared():
 def test_the_doctor_looks_at_everything_and_finds_what_is_needed():
     told = run("doctor")
     assert told.returncode == 0
-    for what in ("Python", "loopback UDP", "SQLite", "real wire", "UDP trust", "tshark"):
+    for what in (
+        "Python",
+        "loopback UDP",
+        "SQLite",
+        "real wire",
+        "UDP trust",
+        "web packages",
+        "tshark",
+    ):
         assert what in told.stdout
 
 

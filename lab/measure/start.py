@@ -83,7 +83,8 @@ def _whole(era: find.Era, rounds: int) -> Part:
 def _milliseconds_to_end(arguments: Sequence[str]) -> float:
     began = time.perf_counter()
     command = [sys.executable, *arguments]
-    subprocess.run(command, check=True, env=find.child_environment())
+    # A session of its own: Ctrl-C is for us alone, and run() ends whom it was waiting for.
+    subprocess.run(command, check=True, env=find.child_environment(), start_new_session=True)
     return (time.perf_counter() - began) * 1000
 
 

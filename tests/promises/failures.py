@@ -15,6 +15,10 @@ class Hangs(Broken):
     """The customer waits, and nothing ever comes."""
 
 
+class Slow(Broken):
+    """The customer waits for what somebody else is slow at, though nobody need."""
+
+
 class StaysDown(Broken):
     """Every order is refused until a person restarts something."""
 
@@ -33,6 +37,14 @@ class WrongAnswer(Broken):
 
 class WrongContent(Broken):
     """Spoilt bytes are taken for goods: what is reserved or shown is not what was asked."""
+
+
+class ForNobody(Broken):
+    """The work is done although whoever asked for it has gone."""
+
+
+class Unlimited(Broken):
+    """One caller takes all it can, and nothing tells it to stop."""
 
 
 class Obeys(Broken):

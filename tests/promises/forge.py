@@ -32,13 +32,36 @@ def next_request(
         _refill(packet[UDP], bytes(packet[UDP].payload).replace(*swap))
         packet[UDP].chksum = 0  # none, as era 0 sends it
     else:
-        body, packet = bytes(packet[TCP].payload), IP(seen[-1])  # whose ACK number is the latest
-        following = (packet[TCP].seq + len(packet[TCP].payload)) % WRAP
-        packet[TCP].seq = following if guess is None else guess
-        _refill(packet[TCP], body.replace(*swap))
-        del packet[TCP].chksum
+        packet = _on_the_same_connection(packet, seen, swap, guess)
     del packet.chksum, packet.len
     return bytes(packet)
+
+
+def _on_the_same_connection(
+    first: Packet, seen: list[bytes], swap: tuple[bytes, bytes], guess: int | None
+) -> Packet:
+    """The request that begins in `first`, and whatever followed of it, in one segment more."""
+    ports = (first[TCP].sport, first[TCP].dport)
+    packets = [packet for packet in map(IP, seen) if TCP in packet]
+    ours = [packet for packet in packets if (packet[TCP].sport, packet[TCP].dport) == ports]
+    begins = first[TCP].seq
+    pieces = {packet[TCP].seq: _content(packet) for packet in ours}  # once, if sent again
+    request = b"".join(
+        pieces[seq] for seq in sorted(pieces, key=lambda seq: (seq - begins) % WRAP)
+        if (seq - begins) % WRAP < WRAP // 2
+    )  # fmt: skip
+    forged = ours[-1].copy()  # whose ACK number is the latest
+    forged[TCP].seq = (begins + len(request)) % WRAP if guess is None else guess
+    forged[TCP].flags = "PA"
+    _refill(forged[TCP], request.replace(*swap))
+    del forged[TCP].chksum
+    return forged
+
+
+def _content(packet: Packet) -> bytes:
+    """What a segment carries, without what Ethernet pads."""
+    header_bytes = (packet.ihl + packet[TCP].dataofs) * 4
+    return bytes(packet[TCP].payload)[: packet.len - header_bytes]
 
 
 def _refill(layer: Packet, body: bytes) -> None:

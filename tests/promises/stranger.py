@@ -6,16 +6,18 @@ import socket
 import struct
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from lab.find import child_environment
 from lab.stage import Stage
 from tests.promises.forge import next_request
+from tests.promises.web import Answer, Request, exchange, with_token
 
 ENHANCED_PACKET = 6  # pcapng, section 4.3
 IP_AND_UDP_BYTES = 28  # what the capture puts before a datagram of the portable form
-ASKING_S = 10.0
+ASKING_S = 20.0
 
 # Inside orders' host: raw IPv4 packets, sent as they are. The kernel keeps the source address.
 SEND_RAW = """
@@ -28,9 +30,9 @@ for frame in json.load(sys.stdin):
 # The era's own transport, in a process that is no service of the shop.
 ASK = """
 import importlib, json, sys
-package, address, request = sys.argv[1:]
+package, address, request, times = sys.argv[1:]
 caller = importlib.import_module(package + ".transport").Caller(address)
-print(json.dumps(caller.call(json.loads(request))), flush=True)
+print(json.dumps([caller.call(json.loads(request)) for _ in range(int(times))]), flush=True)
 caller.close()
 """
 
@@ -52,10 +54,7 @@ class Stranger:
     def send(self, frames: list[bytes]) -> None:
         """Put frames on the wire, from orders' side, byte for byte."""
         if self.stage.form == "real":
-            sent = self._run(
-                [sys.executable, "-c", SEND_RAW], json.dumps([f.hex() for f in frames])
-            )
-            assert sent.returncode == 0, f"nothing was sent: {sent.stderr}"
+            self._run([sys.executable, "-c", SEND_RAW], json.dumps([f.hex() for f in frames]))
             return
         host, port = address_in(self.stage.wire.address_for_orders)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as anywhere:
@@ -67,16 +66,38 @@ class Stranger:
         seen, scheme = self.frames_of_orders(), self.stage.era.schemes[self.stage.form]
         self.send([next_request(seen, scheme, self.stage.form == "real", swap, guess)])
 
-    def ask(self, request: dict[str, Any]) -> None:
-        """Ask inventory as orders would, without being orders. What it answers does not matter."""
+    def ask(self, request: dict[str, Any], token: str = "", deadline_ms: str = "") -> Answer:
+        """Ask inventory as orders would, without being orders.
+
+        What eras before HTTP have no place for, as `token`, is a member of the message.
+        """
+        if not self.stage.era.speaks_http:
+            return self.ask_often(request | ({"token": token} if token else {}), 1)[0]
+        headers = with_token(token) | ({"X-Deadline-Ms": deadline_ms} if deadline_ms else {})
+        return self.over_http(self.stage.instances[0], *as_http(request), headers)
+
+    def ask_often(self, request: dict[str, Any], times: int) -> list[Answer]:
+        """Eras 0 to 2: the same question, again and again, in the era's own way."""
         said = re.findall(r"inventory ready at (\S+)", self.stage.logs("inventory"))
         address = self.stage.wire.address_for_orders or said[-1]
         package = self.stage.era.package
-        self._run([sys.executable, "-c", ASK, package, address, json.dumps(request)], "")
+        argv = [sys.executable, "-c", ASK, package, address, json.dumps(request), str(times)]
+        return [Answer(0, {}, json.dumps(answer)) for answer in json.loads(self._run(argv, ""))]
 
-    def _run(self, argv: list[str], stdin: str) -> subprocess.CompletedProcess[str]:
+    def over_http(
+        self, role: str, method: str, path: str, body: Any, headers: dict[str, str]
+    ) -> Answer:
+        """From era 3 on: any request at all, to the place where a role listens."""
+        request = Request(self.stage.address(role), method, path, headers, body)
+        if self.stage.form == "portable":
+            return exchange(request)
+        argv = [sys.executable, "-m", "tests.promises.web"]
+        return Answer(**json.loads(self._run(argv, json.dumps(asdict(request)))))
+
+    def _run(self, argv: list[str], stdin: str) -> str:
+        """What it prints. Who could not ask proves nothing: that fails the test."""
         inside = self.stage.wire.orders.argv_prefix() if self.stage.form == "real" else []
-        return subprocess.run(
+        ran = subprocess.run(
             [*inside, *argv],
             input=stdin,
             env=child_environment(),
@@ -84,6 +105,20 @@ class Stranger:
             capture_output=True,
             timeout=ASKING_S,
         )
+        assert ran.returncode == 0, f"the stranger could not: {ran.stderr}"
+        return ran.stdout
+
+
+def as_http(request: dict[str, Any]) -> tuple[str, str, Any]:
+    """Method, path and body of a question to inventory, from era 3 on."""
+    match request["op"]:
+        case "reserve":
+            body = {"sku": request["sku"], "quantity": request["quantity"]}
+            return "PUT", f"/reservations/{request['order_id']}", body
+        case "release":
+            return "DELETE", f"/reservations/{request['order_id']}", None
+        case _:
+            return "GET", "/catalogue", None
 
 
 def packets(pcapng: bytes) -> list[tuple[int, bytes]]:

@@ -6,7 +6,7 @@ from lab.find import find
 from lab.stage import Stage
 from tests.promises.failures import Hangs
 from tests.promises.stranger import Stranger
-from tests.promises.table import PROMISES, Not, Promise
+from tests.promises.table import PROMISES, Absent, Cell, Not, Promise
 from tests.promises.trial import BOUND_S, Trial
 from tests.targets import Target, marks, targets
 
@@ -40,21 +40,36 @@ def cell_marks(promise: Promise, target: Target) -> list[pytest.MarkDecorator]:
 
 
 def why_not_here(promise: Promise, target: Target) -> str:
-    """Why this trouble cannot be made on this wire; empty if it can."""
-    streams = target.form == "portable" and find(target.era).schemes["portable"] not in PACKETS
-    if promise.trouble == "packets" and streams:
+    """Why this trouble cannot be made, or need not be made, here; empty if it can and must."""
+    cell = cell_of(promise, target)
+    if isinstance(cell, Absent):
+        return cell.why
+    era = find(target.era)
+    has_packets = target.form == "real" or era.schemes[target.form] in PACKETS
+    if promise.trouble == "packets" and not has_packets:
         return "a relay of byte streams has no packets: see form real"
-    if promise.trouble == "connections" and not streams:
+    if promise.trouble == "connections" and has_packets:
         return "a wire of packets knows no connections: see form portable of the eras on TCP"
+    is_same_on_both = promise.trouble == "elsewhere" or era.speaks_http
+    if target.form == "real" and promise.trouble != "packets" and is_same_on_both:
+        return "once is enough, as the form of the wire plays no part: see form portable"
     return ""
 
 
 def not_kept(promise: Promise, target: Target) -> Not | None:
-    """Why this promise is not kept here; None if it is. A learner's era must keep all."""
-    cell = promise.kept.get(target.era, True)
+    """Why this promise is not kept here; None if it is."""
+    cell = cell_of(promise, target)
     if isinstance(cell, Not) and cell.only in ("", target.form):
         return cell
     return None
+
+
+def cell_of(promise: Promise, target: Target) -> Cell:
+    """A learner's era must keep all that an era which speaks as it does can be asked."""
+    if target.era in promise.kept:
+        return promise.kept[target.era]
+    before = promise.kept.get("2", True)
+    return before if isinstance(before, Absent) and not find(target.era).speaks_http else True
 
 
 def test_a_promise(promise: Promise, target: Target, seed, tmp_path) -> None:
@@ -62,5 +77,12 @@ def test_a_promise(promise: Promise, target: Target, seed, tmp_path) -> None:
     hangs = broken is not None and broken.may_be(Hangs)
     patience_s = PATIENCE_WITH_WHO_HANGS_S if hangs else BOUND_S
     capture = tmp_path / "wire.pcapng" if promise.trouble == "packets" else None
-    with Stage(target.era, target.form, seed=seed, directory=tmp_path, pcap=capture) as stage:
+    with Stage(
+        target.era,
+        target.form,
+        seed=seed,
+        directory=tmp_path,
+        pcap=capture,
+        instances=promise.instances,
+    ) as stage:
         promise.when(Trial(stage, Stranger(stage, capture), patience_s))

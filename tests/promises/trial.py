@@ -1,14 +1,19 @@
 """One shop on trial: ask it, and say in the table's words how it failed."""
 
+import itertools
+import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 from era0_naive import shop
-from lab.contract import CustomerTimeout, NoOutcome
+from lab.contract import Customer, CustomerTimeout, NoOutcome
 from lab.history import Recorder
 from lab.laws import check
 from lab.stage import Stage
+from lab.wire.process import WireProcess
+from tests.promises.crowd import Crowd
 from tests.promises.failures import (
     DoubleBooked,
     Hangs,
@@ -19,6 +24,7 @@ from tests.promises.failures import (
     broken_law,
 )
 from tests.promises.stranger import Stranger
+from tests.promises.tokens import mint, secret_in
 
 Outcome = dict[str, Any]
 
@@ -34,33 +40,46 @@ class Trial:
         self.stage = stage
         self.stranger = stranger
         self.wire = stage.wire
+        self.instance = stage.instances[0]  # the one that gets into trouble
         self.patience_s = patience_s
         self.recorder = Recorder()
         self.goods = shop.catalogue()
         self.sku = max(self.goods, key=lambda product: product["stock"])["sku"]
         self.customer = stage.customer()
+        self._turns = itertools.count()
 
     def order(self, order_id: str, quantity: int = 2) -> Outcome:
         return {"op": "place", "order_id": order_id, "sku": self.sku, "quantity": quantity}
 
-    def ask(self, operation: Outcome) -> Outcome:
+    def small_order(self, order_id: str) -> Outcome:
+        """One piece of the next product: as many of these as you like never empty a shelf."""
+        product = self.goods[next(self._turns) % len(self.goods)]
+        return self.order(order_id, 1) | {"sku": product["sku"]}
+
+    def ask(
+        self,
+        operation: Outcome,
+        customer: Customer | None = None,
+        patience_s: float | None = None,
+    ) -> Outcome:
         """The outcome, recorded. Raises Hangs; NoOutcome if the counter itself went away."""
         call = self.recorder.invoke("customer", operation)
+        asked, patience_s = customer or self.customer, patience_s or self.patience_s
         try:
-            outcome = self.customer.ask(operation, timeout_s=self.patience_s)
+            outcome = asked.ask(operation, timeout_s=patience_s)
         except CustomerTimeout as silence:
             self.recorder.complete(call, None, str(silence))
-            raise Hangs(f"{operation['op']}: silent for {self.patience_s:g} s") from silence
+            raise Hangs(f"{operation['op']}: silent for {patience_s:g} s") from silence
         except NoOutcome as unknown:
             self.recorder.complete(call, None, str(unknown))
             raise
         self.recorder.complete(call, outcome)
         return outcome
 
-    def asked(self, operation: Outcome) -> Outcome | Exception:
+    def asked(self, operation: Outcome, customer: Customer | None = None) -> Outcome | Exception:
         """As `ask`, for a thread: what would be raised is returned."""
         try:
-            return self.ask(operation)
+            return self.ask(operation, customer)
         except (NoOutcome, Hangs) as silence:
             return silence
 
@@ -69,7 +88,12 @@ class Trial:
 
     def must_place(self, order_id: str) -> None:
         """The order is placed, or the promise is broken."""
-        outcome = self.place(order_id)
+        self.expect_placed(order_id, self.place(order_id))
+
+    def expect_placed(self, order_id: str, outcome: Outcome | Exception) -> None:
+        """Raises what it is if it is anything else."""
+        if isinstance(outcome, Exception):
+            raise outcome
         if outcome["outcome"] == "unavailable":
             raise Unavailable(f"{order_id}: {outcome.get('detail')}")
         if outcome["outcome"] != "placed":
@@ -107,6 +131,55 @@ class Trial:
         violations = check(self.recorder.operations(), self.stage.stores())
         if violations:
             raise broken_law(violations)
+
+    def crowd(self, customers: int, each: int | None = None) -> Crowd:
+        """Customers in the background, for a `with`."""
+        return Crowd(self, customers, each)
+
+    def token_of(self, caller: str) -> str:
+        """What that service shows to inventory; before there are tokens, its name."""
+        if not self.stage.era.speaks_http:
+            return caller
+        return mint(secret_in(self.stage.secret), caller, "inventory")
+
+    @contextmanager
+    def stock_locked(self) -> Iterator[None]:
+        """Somebody else writes into inventory's store, and takes long over it."""
+        with closing(sqlite3.connect(self.stage.directory / "stock.db")) as other:
+            other.execute("BEGIN IMMEDIATE")
+            yield
+            other.rollback()
+
+    def has_come(self, what: str, order_id: str, instance: str = "") -> bool:
+        """Whether an inventory, or this one, has reported that such a request was dealt with."""
+        those = [instance] if instance else self.stage.instances
+        return any(
+            event.what == "note"
+            and event.process in those
+            and event.id == order_id
+            and event.note.startswith(what)
+            for event in self.stage.trace()
+        )
+
+    def paths(self) -> list[WireProcess]:
+        """The wire of each instance by itself; before there are several, the only one."""
+        if not self.stage.era.speaks_http:
+            return [self.wire]
+        return [self.stage.wire_of(name) for name in self.stage.instances]
+
+    def lose_answers(self) -> None:
+        """What orders asks still arrives; what it is answered does not."""
+        if self.stage.era.speaks_http:  # cut off in one direction, no new connection comes about
+            self.wire.toxics("back", timeout_s=0.0)
+        else:
+            self.wire.partition("back")
+
+    def heal(self) -> None:
+        """Of lost answers."""
+        if self.stage.era.speaks_http:
+            self.wire.toxics()
+        else:
+            self.wire.heal()
 
     def carried_back(self) -> int:
         """Bytes that inventory has put on the wire so far."""

@@ -1,0 +1,111 @@
+"""Strangers, forgers, thieves and listeners: the network is not secure."""
+
+import re
+
+from tests.promises.failures import Obeys, Readable
+from tests.promises.tokens import bad_tokens, mint, secret_in
+from tests.promises.trial import Outcome, Trial
+from tests.promises.web import with_token
+
+
+def theft(trial: Trial, order_id: str = "stolen") -> Outcome:
+    return {"op": "reserve", "order_id": order_id, "sku": trial.sku, "quantity": 1}
+
+
+def must_not_be_reserved(trial: Trial, order_id: str = "stolen") -> None:
+    if trial.reservations_of(order_id):
+        raise Obeys(f"goods were reserved for {order_id}, an order that no customer placed")
+
+
+def a_stranger_asks(trial: Trial) -> None:
+    """Somebody on the network, with no order from anybody, asks inventory for goods."""
+    trial.must_place("before")
+    # Our stranger has to live on orders' host, and there a raw socket hears everything: the two
+    # would reset each other's connections in era 1, as somebody elsewhere could not.
+    trial.stage.pause("orders")
+    answer = trial.stranger.ask(theft(trial))
+    must_not_be_reserved(trial)
+    assert answer.status == 401, answer
+
+
+def a_stranger_shows_a_bad_token(trial: Trial) -> None:
+    tokens = {"none, where there are none": "orders"}
+    if trial.stage.era.speaks_http:
+        tokens = bad_tokens(secret_in(trial.stage.secret))
+    for what, token in tokens.items():
+        answer = trial.stranger.ask(theft(trial), token)
+        must_not_be_reserved(trial)
+        assert answer.status in (401, 403), (what, answer)
+
+
+def somebody_else_asks(trial: Trial) -> None:
+    """The service that writes reports is one of us, and may read what there is. It wants more."""
+    token = trial.token_of("reports")
+    answer = trial.stranger.ask({"op": "catalogue", "page": 0}, token)
+    assert answer.outcome == "catalogue", answer
+    answer = trial.stranger.ask(theft(trial), token)
+    must_not_be_reserved(trial)
+    assert answer.status == 403, answer
+    trial.must_place("mine")
+    answer = trial.stranger.ask({"op": "release", "order_id": "mine"}, token)
+    assert answer.status == 403, answer
+    trial.must_be_reserved_once("mine")
+
+
+def a_stranger_registers(trial: Trial) -> None:
+    """As if it were one more instance of inventory; the orders would then go to it."""
+    secret = secret_in(trial.stage.secret)
+    tokens = {
+        "no token": "",
+        "a caller's": mint(secret, "orders", "registry"),
+        "one for inventory": mint(secret, "inventory", "inventory"),
+        "forged": mint(b"not the secret of this shop, but as long", "inventory", "registry"),
+    }
+    for what, token in tokens.items():
+        _register(trial, token, "http://127.0.0.1:9", what)
+    trusted = mint(secret, "inventory", "registry")
+    _register(trial, trusted, "http://169.254.169.254:80", "an address that is not ours")
+    _register(trial, trusted, "file:///etc/passwd", "no address")
+
+
+def _register(trial: Trial, token: str, url: str, what: str) -> None:
+    lease = {"url": url, "lease_s": 60}
+    path = "/services/inventory/evil"
+    answer = trial.stranger.over_http("registry", "PUT", path, lease, with_token(token))
+    if answer.status < 300:
+        raise Obeys(f"{what}: the registry lists an instance that is none of ours")
+    assert answer.status in (400, 401, 403), (what, answer)
+
+
+def a_listener_takes_the_token(trial: Trial) -> None:
+    """It stands in every request; whoever reads one can write the next, until the token ends."""
+    trial.must_place("before")
+    seen = b"".join(trial.stranger.frames_of_orders())
+    found = re.search(rb"(?i)authorization: bearer ([\w.-]+)", seen)
+    assert found, "no token on the wire"
+    answer = trial.stranger.ask(theft(trial), found[1].decode())
+    must_not_be_reserved(trial)
+    assert answer.status in (401, 403), answer
+
+
+def a_blind_stranger_forges_a_packet(trial: Trial) -> None:
+    """In the name of orders, into its conversation, but without being able to read that."""
+    trial.must_place("mine")
+    trial.stranger.forge((b"mine", b"evil"), guess=trial.stage.seed * 99_999_989 % 2**32)
+    trial.must_serve_again("afterwards")
+    must_not_be_reserved(trial, "evil")
+
+
+def a_listener_forges_a_packet(trial: Trial) -> None:
+    """The same by somebody who reads along, and so knows which number comes next."""
+    trial.must_place("mine")
+    for _ in range(3):  # the first may come before orders has acknowledged its answer
+        trial.stranger.forge((b"mine", b"evil"))
+        if trial.sees(lambda: trial.reservations_of("evil") > 0, within_s=0.3):
+            raise Obeys("a packet was believed because its number was the next one")
+
+
+def a_listener_is_on_the_path(trial: Trial) -> None:
+    trial.must_place("my-secret-order")
+    if b"my-secret-order" in b"".join(trial.stranger.frames_of_orders()):
+        raise Readable("the order's name stands in the captured frames")

@@ -1,0 +1,172 @@
+"""Instances that die, hang, are slow, fail, move and are replaced; and the list of them."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lab.find import child_environment
+from tests.promises.failures import Slow, StaysDown
+from tests.promises.stand_in import StandIn
+from tests.promises.trial import Trial
+from tests.promises.web import Request, exchange
+
+WAITED_S = 0.4  # who asked an instance that hangs waited longer, whatever else he waited for
+FAILURES_TO_TRIP = 5  # of the wire contract: so often an instance may fail before it is left alone
+
+
+def the_only_instance_dies(trial: Trial) -> None:
+    trial.must_place("before")
+    trial.stage.kill(trial.instance)
+    if trial.place("orphan")["outcome"] == "placed":
+        return
+    trial.stage.restart(trial.instance)
+    trial.must_serve_again("afterwards")
+    raise StaysDown("refused while it was dead; served again only after a restart by hand")
+
+
+def the_instance_is_restarted(trial: Trial) -> None:
+    """At the same address, between two orders."""
+    trial.must_place("before")
+    trial.stage.kill(trial.instance)
+    trial.stage.restart(trial.instance)
+    trial.must_serve_again("afterwards")
+    trial.laws_hold()
+
+
+def one_of_several_dies(trial: Trial) -> None:
+    """kill -9, in the middle of what it does for customers who never stop to order."""
+    with trial.crowd(4) as crowd:
+        crowd.go_on(8)
+        trial.stage.kill(trial.instance)
+        crowd.go_on(40)
+    crowd.must_be_served()
+    trial.laws_hold()
+
+
+def one_of_several_hangs(trial: Trial) -> None:
+    """SIGSTOP: it takes requests and never answers. Some wait to find that out, then nobody."""
+    trial.must_place("before")
+    trial.stage.pause(trial.instance)
+    try:
+        waited = [n for n in range(40) if _seconds_for(trial, f"meanwhile-{n}") > WAITED_S]
+    finally:
+        trial.stage.resume(trial.instance)
+    if len(waited) > 10:  # half of them would, if nobody learned anything
+        raise Slow(f"of 40 orders {len(waited)} waited for it: {waited}")
+    trial.laws_hold()
+
+
+def _seconds_for(trial: Trial, order_id: str) -> float:
+    began = time.monotonic()
+    trial.must_place(order_id)
+    return time.monotonic() - began
+
+
+def one_of_several_is_slow(trial: Trial) -> None:
+    """Not slow enough to count as dead: whoever asks it is served, a little less than 0.5 s later.
+
+    Six customers at once: a clerk that counts who is busy sees it, one that takes turns does not.
+    """
+    trial.must_place("before")
+    delay_s = 0.2  # each way
+    trial.paths()[0].set(delay_s=delay_s)
+    with trial.crowd(6) as crowd:
+        crowd.go_on(12)
+        if any(told.seconds < 2 * delay_s for told in crowd.told):
+            crowd.go_on(24)
+    crowd.must_be_served()
+    waited = sum(told.seconds >= 2 * delay_s for told in crowd.told)
+    if waited > len(crowd.told) / 3:  # half of them, if clerks took turns
+        raise Slow(f"{waited} of {len(crowd.told)} orders waited for it")
+
+
+def one_of_several_fails_always(trial: Trial) -> None:
+    """It answers 500 to everything, fast: who takes the quickest would take it every time."""
+    with StandIn(trial.stage, "stand-in") as failing:
+        trial.until(lambda: failing.name in listed(trial, "orders"), "orders knows it")
+        began = time.monotonic()
+        for n in range(40):
+            trial.must_place(f"order-{n}")
+        probes = time.monotonic() - began + 1  # one a second
+    assert failing.asked > 0, "nobody ever asked it"
+    if failing.asked > FAILURES_TO_TRIP + probes:  # half of them, if nobody learned anything
+        raise Slow(f"of 40 orders {failing.asked} went to the one that always fails")
+
+
+def an_instance_moves(trial: Trial) -> None:
+    """It dies here and comes up at another address; and soon nobody else is left."""
+    with trial.crowd(2) as crowd:
+        crowd.go_on(4)
+        with _moved(trial):
+            crowd.go_on(4)
+            crowd.must_be_served()
+            for other in trial.stage.instances[1:]:
+                trial.stage.kill(other)
+            crowd.go_on(4)
+
+
+@contextmanager
+def _moved(trial: Trial) -> Iterator[None]:
+    if trial.stage.era.speaks_http:
+        was = listed(trial, "registry")
+        trial.stage.move(trial.instance)
+        trial.until(lambda: listed(trial, "registry") != was, "the registry knows")
+        yield
+        return
+    trial.stage.kill(trial.instance)
+    store = str(trial.stage.directory / "stock.db")
+    listen = f"{trial.stage.era.schemes['portable']}://127.0.0.1:0"
+    argv = [sys.executable, "-m", trial.stage.era.package, "inventory"]
+    with subprocess.Popen(
+        [*argv, "--listen", listen, "--store", store],
+        stdout=subprocess.PIPE,
+        env=child_environment(),
+        text=True,
+    ) as elsewhere:
+        assert elsewhere.stdout
+        try:
+            assert "ready" in elsewhere.stdout.readline()
+            yield
+        finally:
+            elsewhere.terminate()
+
+
+def all_are_replaced_one_by_one(trial: Trial) -> None:
+    """A new release, while customers order: SIGTERM, wait for its end, start the next."""
+    with trial.crowd(3) as crowd:
+        crowd.go_on(6)
+        for name in trial.stage.instances:
+            code = trial.stage.terminate(name)
+            crowd.go_on(6)
+            crowd.must_be_served()
+            assert code == 0, f"{name} ended with {code}: {trial.stage.logs(name)[-500:]}"
+            trial.stage.restart(name)
+            crowd.go_on(6)
+    crowd.must_be_served()
+    trial.laws_hold()
+
+
+def the_registry_dies_and_comes_back_empty(trial: Trial) -> None:
+    with trial.crowd(2) as crowd:
+        crowd.go_on(4)
+        everybody = listed(trial, "registry")
+        trial.stage.kill("registry")
+        crowd.go_on(20)
+        trial.stage.restart("registry")
+        trial.until(lambda: listed(trial, "registry") == everybody, "it forgot nobody")
+        crowd.go_on(20)
+    crowd.must_be_served()
+    names = sorted(trial.stage.instances)
+    trial.until(lambda: listed(trial, "orders") == names, "orders knows everybody")
+
+
+def listed(trial: Trial, role: str) -> list[str]:
+    """The instances that the registry (as name and address) or orders (by name) knows now."""
+    if role == "orders":
+        ready = exchange(Request(trial.stage.url, "GET", "/ready"))
+        return sorted(json.loads(ready.text)["instances"])
+    answer = exchange(Request(trial.stage.registry_url, "GET", "/services/inventory"))
+    return sorted(f"{each['name']} {each['url']}" for each in json.loads(answer.text)["instances"])

@@ -1,0 +1,21 @@
+"""The table of promises: what each era keeps and, where it does not, why and how it fails.
+
+A cell is True, or Not(why, shows): the test then demands exactly this failure; or Absent(why) if
+the era has not what the promise is about. So the table can flatter nobody: a promise kept by
+accident fails as loudly as one that is broken.
+
+Eras 5 and 6 add their column to every row, and rows of their own.
+"""
+
+from tests.promises.table import identity, instances, load, network, wishes
+from tests.promises.table.cells import Absent, Cell, Not, Promise
+
+__all__ = ["PROMISES", "Absent", "Cell", "Not", "Promise"]
+
+PROMISES = [
+    *network.ROWS,
+    *instances.ROWS,
+    *load.ROWS,
+    *wishes.ROWS,
+    *identity.ROWS,
+]

@@ -1,0 +1,83 @@
+"""The network is secure: who asks, who listens, who forges."""
+
+from tests.promises.failures import Obeys, Readable
+from tests.promises.scenarios import identity as when
+from tests.promises.table.cells import ALL_KEPT, ANYBODY, SECURE, Absent, Not, Promise, before_http
+
+NAMED = "a sender is whoever is named as one"
+NO_SIGNATURE = "a checksum is no signature, and the next number is no secret to who reads along"
+PLAIN = "what is sent can be read by all who carry it"
+BEARER = (
+    "a token proves who asked for it, not who shows it, and over plain text everybody on the path"
+    " reads it: it is good for whoever has it until it ends (era 6)"
+)
+
+ROWS = [
+    Promise(
+        "a stranger's call",
+        "inventory does nothing for somebody who is not orders",
+        SECURE,
+        when.a_stranger_asks,
+        before_http(Not(ANYBODY, Obeys)) | ALL_KEPT,
+    ),
+    Promise(
+        "a bad token",
+        "a token that is forged, out of date, unsigned or for somebody else opens nothing",
+        SECURE,
+        when.a_stranger_shows_a_bad_token,
+        before_http(Not(ANYBODY, Obeys)) | ALL_KEPT,
+        trouble="elsewhere",
+    ),
+    Promise(
+        "a caller who may not",
+        "a service that may read the goods cannot reserve or release them",
+        SECURE,
+        when.somebody_else_asks,
+        before_http(Not(ANYBODY, Obeys)) | ALL_KEPT,
+        trouble="elsewhere",
+    ),
+    Promise(
+        "a false instance",
+        "nobody else can pass for an instance of inventory",
+        SECURE,
+        when.a_stranger_registers,
+        before_http(Absent("no registry in which anybody could stand")) | ALL_KEPT,
+        trouble="elsewhere",
+    ),
+    Promise(
+        "a stolen token",
+        "a token that a listener reads and shows opens nothing to the listener",
+        SECURE,
+        when.a_listener_takes_the_token,
+        before_http(Absent("no token to steal, and none needed: see a stranger's call"))
+        | dict.fromkeys("34", Not(BEARER, Obeys)),
+        trouble="packets",
+    ),
+    Promise(
+        "a blind forger",
+        "a packet in the name of orders is not believed if its sender cannot read the others",
+        SECURE,
+        when.a_blind_stranger_forges_a_packet,
+        {"0": Not(NAMED, Obeys), "1": True, "2": True} | ALL_KEPT,
+        trouble="packets",
+    ),
+    Promise(
+        "a forger on the path",
+        "a packet in the name of orders is not believed although its sender reads the others",
+        SECURE,
+        when.a_listener_forges_a_packet,
+        # Era 1 portable refuses it, but not for what it says: it comes from another UDP address,
+        # which whoever can write IP headers need not have.
+        {"0": Not(NAMED, Obeys), "1": Not(NO_SIGNATURE, Obeys, only="real")}
+        | dict.fromkeys("234", Not(NO_SIGNATURE, Obeys)),
+        trouble="packets",
+    ),
+    Promise(
+        "a listener on the path",
+        "who carries the packets cannot read the orders",
+        SECURE,
+        when.a_listener_is_on_the_path,
+        dict.fromkeys("01234", Not(PLAIN, Readable)),
+        trouble="packets",
+    ),
+]

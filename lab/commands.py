@@ -113,10 +113,7 @@ class Conductor:
             wanted = f"a number of customers from 1 to {MOST_CUSTOMERS}, or stop"
             raise BadCommand(f"load is {number!r}; accepted: {wanted}")
         self._loads += 1
-        try:
-            self._load = Load(self._stage, int(number), f"load-{self._loads}", self._patience_s)
-        except NoOutcome as silence:
-            raise BadCommand(f"no load, as nobody tells what there is to buy: {silence}") from None
+        self._load = Load(self._stage, int(number), f"load-{self._loads}", self._patience_s)
         self._stage.before_end(self._load.stop)
 
     def _stop_load(self) -> str:

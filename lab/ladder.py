@@ -94,6 +94,8 @@ def _remark(event: Event, at: float, lanes: Sequence[str]) -> Row:
     match event.what, event.source, event.target:
         case "call", "customer", _:
             text = f"a customer asks: {event.note}"
+        case "call", _, target if len(lanes) > len(LANES):
+            text = f"{event.note} → {target}"  # what may be cut is what the arrow tells as well
         case "call", _, target:
             text = f"asks {target}: {event.note}"
         case "answer", _, "customer":

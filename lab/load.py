@@ -24,7 +24,7 @@ class Load:
     """So many customers, each ordering one piece after the other until stopped."""
 
     def __init__(self, stage: Stage, customers: int, name: str, patience_s: float) -> None:
-        """`name` begins the ids of its orders. Raises NoOutcome if there is no catalogue."""
+        """`name` begins the ids of its orders."""
         self._stage = stage
         self._name = name
         self._patience_s = patience_s
@@ -32,10 +32,8 @@ class Load:
         self._turn = threading.Lock()
         self._outcomes: Counter[str] = Counter()
         self._took_s: list[float] = []
-        with closing(stage.customer(name)) as customer:
-            products = customer.catalogue(timeout_s=patience_s)["products"]
-        products.sort(key=lambda product: -product["stock"])
-        self._skus = [product["sku"] for product in products[:GOODS]]
+        shelves = stage.stores().stock
+        self._skus = sorted(shelves, key=lambda sku: -shelves[sku][1])[:GOODS]
         self._began = time.monotonic()
         self._threads = [
             threading.Thread(target=self._order, args=[number], daemon=True)

@@ -103,12 +103,16 @@ def ladder(asked: Asked, md: Any) -> str:
     return recording.player(recordings, asked.values.get("axis", ""), names)
 
 
-@_fence("title", "x", "y", "figures", "peers", "scale", "ticks")
+@_fence("title", "x", "y", "figures", "ours", "peers", "scale", "ticks")
 def graph(asked: Asked, md: Any) -> str:
-    """A measurement over conditions; `figures` is a pattern with {x} and {peer}."""
+    """A measurement over conditions; `figures` is a pattern with {x} and {peer}.
+
+    ours: what our side is called (era 1).
+    """
     measurement = figures.load(asked.one_name("the name of a measurement"))
     ticks = tuple(asked.need("ticks").split())
-    series = plot.collect(measurement, asked.need("figures"), ticks, asked.need("peers").split())
+    peers = asked.need("peers").split()
+    series = plot.collect(measurement, asked.need("figures"), ticks, peers, _ours(asked))
     drawn = plot.Plot(
         asked.need("title"),
         asked.need("x"),
@@ -121,21 +125,26 @@ def graph(asked: Asked, md: Any) -> str:
     return plot.draw(drawn)
 
 
-@_fence("title")
+@_fence("title", "ours")
 def table(asked: Asked, md: Any) -> str:
-    """Figures as a table: lines of `what it is = name of the figure`."""
+    """Figures as a table: lines of `what it is = name of the figure`; `ours` as in a plot."""
     if not asked.names:
         raise DocsError("no figure is named; write lines `what it is = name`")
     measurement = figures.load(asked.names[0].rpartition(" = ")[2].partition("/")[0])
     rows = "".join(_row(measurement, line) for line in asked.names)
-    head = "".join(f"<th>{name}</th>" for name in ("", "era 1", "beside", "ratio", "target"))
+    ours = escape(_ours(asked))
+    head = "".join(f"<th>{name}</th>" for name in ("", ours, "beside", "ratio", "target"))
     return (
         f'<figure class="measured"><figcaption>{escape(asked.need("title"))}</figcaption>'
         f'<div class="wide"><table class="figures"><thead><tr>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
-        f'<p class="note">Ratio: era 1 / beside (least to greatest of the rounds). '
+        f'<p class="note">Ratio: {ours} / beside (least to greatest of the rounds). '
         f"{escape(_conditions(measurement))}</p></figure>"
     )
+
+
+def _ours(asked: Asked) -> str:
+    return asked.values.get("ours", "era 1")
 
 
 def _row(measurement: figures.Measurement, line: str) -> str:

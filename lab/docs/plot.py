@@ -45,17 +45,21 @@ class Plot:
 
 
 def collect(
-    measurement: Measurement, pattern: str, ticks: Sequence[str], peers: Sequence[str]
+    measurement: Measurement,
+    pattern: str,
+    ticks: Sequence[str],
+    peers: Sequence[str],
+    ours: str = "era 1",
 ) -> tuple[Series, ...]:
     """One series for ours and one per peer, from the figures that `pattern` names.
 
-    `pattern` has `{x}` and `{peer}`. In a quick measurement conditions may be missing; otherwise
-    a missing one raises DocsError.
+    `ours` is what ours is called in the plot; `pattern` has `{x}` and `{peer}`. In a quick
+    measurement conditions may be missing; otherwise a missing one raises DocsError.
     """
     if "{x}" not in pattern or "{peer}" not in pattern:
         raise DocsError(f"figures: {pattern!r}; accepted: a name with {{x}} and {{peer}} in it")
     series = []
-    for side, name, peer in [("ours", "era 1", peers[0]), *(("peer", p, p) for p in peers)]:
+    for side, name, peer in [("ours", ours, peers[0]), *(("peer", p, p) for p in peers)]:
         points = []
         for tick in ticks:
             wanted = pattern.format(x=tick, peer=peer)

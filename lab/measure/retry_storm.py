@@ -22,9 +22,9 @@ CAPACITY_PER_S = 250.0
 FAILS_S, WELL_S, END_S = 5, 10, 30
 RECOVERED = 0.9  # of what is offered
 COST_S = 0.7  # of one seed
-WAYS = ("era-4", "policies-of-the-caller", "naive")  # the first is ours
+WAYS = ("era-4", "caller-only", "naive")  # the first is ours
 PEERS = {
-    "policies-of-the-caller": "era 4's caller, and a server that refuses nothing",
+    "caller-only": "era 4's caller, and a server that refuses nothing",
     "naive": "four tries, one right after the other",
 }
 CONDITIONS = {

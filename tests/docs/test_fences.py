@@ -202,6 +202,12 @@ def test_a_plot_has_a_band_a_line_a_name_and_the_numbers(measured) -> None:
     assert html.count('class="band"') == 2 and "cubic" in html and "8 (7 to 9)" in html
 
 
+def test_a_plot_calls_our_side_what_the_page_calls_it(measured) -> None:
+    measurement = figures.load("t", measured)
+    series = plot.collect(measurement, "t/{x}/{peer}", ("1%",), ("cubic",), "era 4")
+    assert [one.name for one in series] == ["era 4", "cubic"]
+
+
 def test_a_condition_that_was_not_measured_stops_the_plot(measured) -> None:
     with pytest.raises(DocsError):
         plot.collect(figures.load("t", measured), "t/{x}/{peer}", ("1%", "9%"), ("cubic",))

@@ -26,7 +26,8 @@ from dataclasses import replace
 
 from era0_naive.goods import CATALOGUE_SEED, Product, catalogue, read_catalogue
 from era0_naive.outcome import Order, Outcome, read_outcome, refusal, refuse, respond, unavailable
-from era0_naive.stores import Book, Busy, Stock
+from era0_naive.sqlite_file import Busy
+from era0_naive.stores import Book, Stock
 
 __all__ = [  # the shop's front door: whoever needs the business imports this module only
     "CATALOGUE_SEED",

@@ -1,86 +1,18 @@
 """Where the shop writes things down: two SQLite files, inventory's Stock and orders' Book.
 
-Threads and processes may share a file. What a method has returned survives `kill -9`, and, as
-SQLite then waits for the disk (synchronous=FULL, its default), a power cut.
+Threads and processes may share a file, and what a method has returned is there to stay
+(`sqlite_file.py`).
 """
 
-import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
 
 from era0_naive import rules
 from era0_naive.goods import Product
 from era0_naive.outcome import Order, Outcome, refusal
-
-BUSY_TIMEOUT_S = 10.0  # how long a writer waits for another process that holds the file
-
-
-class Busy(Exception):
-    """Somebody else holds the file and did not let go in time: certainly nothing was written."""
-
-
-class _File:
-    """One SQLite file. Threads take turns by a lock, processes by SQLite's own."""
-
-    def __init__(
-        self, path: Path | str, schema: Sequence[str], busy_timeout_s: float = BUSY_TIMEOUT_S
-    ) -> None:
-        self._path = path
-        self._busy_timeout_s = busy_timeout_s
-        try:
-            self._db = sqlite3.connect(
-                path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False
-            )
-            self._turn = threading.RLock()
-            self._db.execute("PRAGMA journal_mode=WAL")  # readers need not wait for the writer
-            with self.transaction():
-                for table in schema:
-                    self._db.execute(table)
-        except sqlite3.Error as error:
-            raise ValueError(
-                f"store {path}: {error}; accepted: an SQLite file, or none yet, in a folder that"
-                " can be written"
-            ) from error
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All or nothing; inside another one it becomes a part of that. Raises Busy."""
-        with self._turn:
-            if self._db.in_transaction:
-                yield
-                return
-            self._begin()
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:  # SQLite itself rolls back when the disk is full
-                    self._db.execute("ROLLBACK")
-                raise
-
-    def _begin(self) -> None:
-        try:
-            self._db.execute("BEGIN IMMEDIATE")  # a later upgrade to writing could fail as busy
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-                raise
-            raise Busy(f"{self._path} was locked for {self._busy_timeout_s:g} s") from error
-
-    def change(self, sql: str, *values: object) -> int:
-        """Returns how many rows it changed."""
-        with self._turn:
-            return self._db.execute(sql, values).rowcount
-
-    def ask(self, sql: str, *values: object) -> list[Any]:
-        with self._turn:
-            return self._db.execute(sql, values).fetchall()
-
-    def close(self) -> None:
-        with self._turn:
-            self._db.close()
+from era0_naive.sqlite_file import BUSY_TIMEOUT_S, SqliteFile
 
 
 class Stock:
@@ -107,9 +39,10 @@ class Stock:
     ) -> None:
         """Opens or makes the file; products it does not know yet are put on the shelf.
 
-        busy_timeout_s: how long to wait for another process that holds the file, then Busy.
+        busy_timeout_s: how long to wait for another process that holds the file, then Busy. While
+        the file is opened, BUSY_TIMEOUT_S: several instances may start at once.
         """
-        self._file = _File(path, self.SCHEMA, busy_timeout_s)
+        self._file = SqliteFile(path, self.SCHEMA)
         with self.transaction():
             for product in products:
                 self._file.change(
@@ -117,6 +50,7 @@ class Stock:
                     product["sku"],
                     product["stock"],
                 )
+        self._file.wait_at_most(busy_timeout_s)
 
     def transaction(self) -> AbstractContextManager[None]:
         """What is done inside happens wholly or not at all, and nobody sees the middle."""
@@ -183,7 +117,7 @@ class Book:
     )
 
     def __init__(self, path: Path | str) -> None:
-        self._file = _File(path, self.SCHEMA)
+        self._file = SqliteFile(path, self.SCHEMA)
         self._at_work: set[str] = set()
         self._done = threading.Condition()
 

@@ -81,7 +81,7 @@ def test_scapy_stays_in_the_definition_of_the_packet(package):
 
 
 def test_the_business_knows_no_network():
-    business = ["shop.py", "outcome.py", "stores.py", "rules.py", "goods.py"]
+    business = ["shop.py", "outcome.py", "stores.py", "sqlite_file.py", "rules.py", "goods.py"]
     forbidden = {"socket", "select", "asyncio", "http", "urllib", "era0_naive.transport"}
     for name in business:
         named = set(imports(ROOT / "era0_naive" / name))

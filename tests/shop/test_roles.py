@@ -193,6 +193,19 @@ def test_two_shops_cannot_have_the_same_counter(era, folder):
         assert ask(folder, order("o-1"))["outcome"] == "placed", "the first one serves on"
 
 
+def test_before_http_there_are_the_same_three_roles_and_they_know_no_registry(era, folder):
+    def told(*typed: str) -> str:
+        command = [sys.executable, "-m", era, *typed, "--help"]
+        run = subprocess.run(command, capture_output=True, text=True, check=True)
+        return " ".join(run.stdout.split())
+
+    assert "ROLE inventory owns the stock orders takes orders from customers customer" in told()
+    stated = "[-h] --listen URL --store FILE [--catalogue FILE]"
+    assert f"usage: python -m {era} inventory {stated} options" in told("inventory")
+    stated = "[-h] --inventory URL --store FILE --counter PATH"
+    assert f"usage: python -m {era} orders {stated} options" in told("orders")
+
+
 def test_a_role_imports_nothing_that_is_slow_to_start(era, folder):
     code = f"import sys, {era}.__main__, {era}.orders, {era}.inventory; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

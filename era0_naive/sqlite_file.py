@@ -1,0 +1,84 @@
+"""A file that threads and processes share: one writes at a time, all or nothing.
+
+What has been committed survives `kill -9`, and, as SQLite then waits for the disk
+(synchronous=FULL, its default), a power cut.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+BUSY_TIMEOUT_S = 10.0  # how long a writer waits for another process that holds the file
+PRIMARY_CODE = 0xFF  # the rest of an SQLite error code says which kind of busy, say, it is
+
+
+class Busy(Exception):
+    """Somebody else holds the file and did not let go in time: certainly nothing was written."""
+
+
+class SqliteFile:
+    """One SQLite file. Threads take turns by a lock, processes by SQLite's own."""
+
+    def __init__(self, path: Path | str, schema: Sequence[str]) -> None:
+        """Opens or makes it. Raises ValueError, naming the path, if that cannot be."""
+        self._path = path
+        self._busy_timeout_s = BUSY_TIMEOUT_S
+        try:
+            self._db = sqlite3.connect(
+                path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+            )
+            self._turn = threading.RLock()
+            self._db.execute("PRAGMA journal_mode=WAL")  # readers need not wait for the writer
+            with self.transaction():
+                for table in schema:
+                    self._db.execute(table)
+        except (sqlite3.Error, Busy) as error:
+            raise ValueError(
+                f"store {path}: {error}; accepted: an SQLite file, or none yet, in a folder that"
+                " can be written"
+            ) from error
+
+    def wait_at_most(self, busy_timeout_s: float) -> None:
+        """From now on a transaction waits only so long for another process, then it is Busy."""
+        self._busy_timeout_s = busy_timeout_s
+        self.ask(f"PRAGMA busy_timeout = {busy_timeout_s * 1000:.0f}")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing; inside another one it becomes a part of that. Raises Busy."""
+        with self._turn:
+            if self._db.in_transaction:
+                yield
+                return
+            self._begin()
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:  # SQLite itself rolls back when the disk is full
+                    self._db.execute("ROLLBACK")
+                raise
+
+    def _begin(self) -> None:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")  # a later upgrade to writing could fail as busy
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & PRIMARY_CODE != sqlite3.SQLITE_BUSY:
+                raise
+            raise Busy(f"{self._path} was locked for {self._busy_timeout_s:g} s") from error
+
+    def change(self, sql: str, *values: object) -> int:
+        """Returns how many rows it changed."""
+        with self._turn:
+            return self._db.execute(sql, values).rowcount
+
+    def ask(self, sql: str, *values: object) -> list[Any]:
+        with self._turn:
+            return self._db.execute(sql, values).fetchall()
+
+    def close(self) -> None:
+        with self._turn:
+            self._db.close()

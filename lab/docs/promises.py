@@ -10,7 +10,8 @@ from lab.docs import DocsError
 def draw(content: Mapping[str, Any], eras: Sequence[str] = ()) -> str:
     """Draw what the last run of tests/promises wrote: rows of claims, a column for each era.
 
-    eras: only these columns. Raises DocsError for an era that was never asked.
+    eras: only these columns, and only rows that one of them keeps or breaks. Raises DocsError for
+    an era that was never asked.
     """
     promises = content["promises"]
     asked = sorted({era for promise in promises for era in promise["eras"]})
@@ -19,11 +20,16 @@ def draw(content: Mapping[str, Any], eras: Sequence[str] = ()) -> str:
     if unknown:
         raise DocsError(f"the table has no era {unknown[0]!r}; it has {', '.join(asked)}")
     head = "".join(f'<th scope="col">era {escape(era)}</th>' for era in shown)
-    rows = "".join(_row(promise, shown) for promise in promises)
+    rows = "".join(_row(each, shown) for each in promises if _says_something(each, shown))
     return (
         '<div class="wide"><table class="promises"><thead><tr><th scope="col">promise</th>'
         f"{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
+
+
+def _says_something(promise: Mapping[str, Any], eras: Sequence[str]) -> bool:
+    forms = [found for era in eras for found in promise["eras"].get(era, {}).values()]
+    return any(found["kept"] is not None for found in forms)
 
 
 def _row(promise: Mapping[str, Any], eras: Sequence[str]) -> str:
@@ -50,17 +56,20 @@ def _cell(forms: Mapping[str, Any]) -> str:
 def _words(found: Mapping[str, Any]) -> str:
     if found["kept"]:
         return "kept"
-    shows = _FAILURES.get(str(found.get("shows", "")), "not kept")
+    shows = FAILURES.get(str(found.get("shows", "")), "not kept")
     return f"<b>{shows}:</b> {escape(str(found['why']))}"
 
 
-_FAILURES = {  # what the customer or the owner of the shop sees (tests/promises/failures.py)
+FAILURES = {  # what the customer or the owner of the shop sees (tests/promises/failures.py)
     "Hangs": "hangs",
+    "Slow": "lets customers wait",
     "StaysDown": "stays down",
     "Unavailable": "refuses",
     "DoubleBooked": "books twice",
     "WrongAnswer": "answers wrongly",
     "WrongContent": "believes spoilt bytes",
+    "ForNobody": "works for nobody",
+    "Unlimited": "knows no limit",
     "Obeys": "obeys a stranger",
     "Readable": "can be read",
 }

@@ -6,6 +6,10 @@ from tests.promises.table.cells import ALL_KEPT, ANYBODY, SECURE, Absent, Not, P
 
 NAMED = "a sender is whoever is named as one"
 NO_SIGNATURE = "a checksum is no signature, and the next number is no secret to who reads along"
+OTHER_PORT = (
+    "; on the portable wire only the forger's other UDP port gives it away, and whoever writes IP"
+    " headers has no other"
+)
 PLAIN = "what is sent can be read by all who carry it"
 BEARER = (
     "a token proves who asked for it, not who shows it, and over plain text everybody on the path"
@@ -66,9 +70,7 @@ ROWS = [
         "a packet in the name of orders is not believed although its sender reads the others",
         SECURE,
         when.a_listener_forges_a_packet,
-        # Era 1 portable refuses it, but not for what it says: it comes from another UDP address,
-        # which whoever can write IP headers need not have.
-        {"0": Not(NAMED, Obeys), "1": Not(NO_SIGNATURE, Obeys, only="real")}
+        {"0": Not(NAMED, Obeys), "1": Not(NO_SIGNATURE + OTHER_PORT, Obeys, only="real")}
         | dict.fromkeys("234", Not(NO_SIGNATURE, Obeys)),
         trouble="packets",
     ),

@@ -95,7 +95,7 @@ ROWS = [
         trouble="connections",
     ),
     Promise(
-        "reset, and nobody notices",
+        "reset unnoticed",
         "the customer is served although a connection is reset in the middle of the answer",
         RELIABLE,
         when.one_of_several_connections_is_reset_in_mid_answer,

@@ -1,29 +1,31 @@
-"""A crowd at every era: ten customers, a bad wire, both services killed in mid-flight.
+"""A crowd at eras 0 to 2: ten customers, a bad wire, both services killed in mid-flight.
 
 What they were told and what lies in the stores afterwards must agree with the laws. Era 0 has to
 do it on a perfect wire and unharmed: the promises show what becomes of it otherwise.
 """
 
-import time
-
 import pytest
 
-from era0_naive import shop
 from lab.laws import check
 from lab.linear import Verdict, check_shelves
 from lab.stage import Stage
 from lab.wire import Knobs
 from tests.histories.crowd import Crowd, Strike
+from tests.histories.shelves import nearly_sold_out, settled
 from tests.targets import Target, parameters, targets
 
 CUSTOMERS, EACH = 10, 30
 BAD_WIRE = Knobs(loss=0.03, duplicate=0.1, reorder=0.1, delay_s=0.001)
-SETTLED_WITHIN_S, QUIET_S = 15.0, 0.5
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "target" in metafunc.fixturenames:
-        metafunc.parametrize("target", parameters(targets(metafunc.config)))
+        metafunc.parametrize("target", parameters(before_http(metafunc.config)))
+
+
+def before_http(config: pytest.Config) -> list[Target]:
+    """From era 3 on repeating is safe, and the crowd another: see `test_repeating`."""
+    return [target for target in targets(config) if not target.speaks_http]
 
 
 @pytest.mark.parametrize("run", range(2))
@@ -52,12 +54,6 @@ def test_on_a_wire_that_doubles_packets_era_0_is_caught(seed, tmp_path):
     assert "at most one effect" in broken
 
 
-def nearly_sold_out() -> list[str]:
-    """Few goods with few pieces: what ten customers want does not last."""
-    shelves = sorted(shop.catalogue(), key=lambda p: (p["stock"], p["sku"]))
-    return [product["sku"] for product in shelves[:8]]
-
-
 def kills(stage: Stage) -> list[Strike]:
     """Each service twice, at moments when nine others are in the middle of something."""
 
@@ -75,16 +71,3 @@ def kills(stage: Stage) -> list[Strike]:
         Strike(3 * quarter, kill("inventory")),
         Strike(4 * quarter, kill("orders")),
     ]
-
-
-def settled(stage: Stage):
-    """Both stores, once they have not changed for a while: old requests may still be under way."""
-    deadline = time.monotonic() + SETTLED_WITHIN_S
-    stores, since = stage.stores(), time.monotonic()
-    while time.monotonic() - since < QUIET_S:
-        assert time.monotonic() < deadline, f"the stores still change after {SETTLED_WITHIN_S:g} s"
-        time.sleep(0.05)
-        now = stage.stores()
-        if now != stores:
-            stores, since = now, time.monotonic()
-    return stores

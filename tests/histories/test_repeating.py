@@ -1,0 +1,67 @@
+"""A crowd at the eras in which repeating a request is safe, while its services are struck down.
+
+Eight customers repeat the same request until they know. Meanwhile instances and orders are killed
+with -9, an instance stands still, answers are dropped, a peer is a black hole, and the store is
+busy with somebody else. In every run the laws hold, and in the end every order is settled.
+"""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab.laws import check
+from lab.linear import Verdict, check_shelves
+from lab.stage import Stage, Variant
+from tests.histories import careless as careless_inventory
+from tests.histories.regulars import Regulars
+from tests.histories.shelves import nearly_sold_out, settled
+from tests.histories.trouble import answers_lost, make_trouble, paused
+from tests.targets import Target, parameters, targets
+
+CUSTOMERS = 8
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "target" in metafunc.fixturenames:
+        metafunc.parametrize("target", parameters(with_http(metafunc.config)))
+
+
+def with_http(config: pytest.Config) -> list[Target]:
+    return [target for target in targets(config) if target.speaks_http]
+
+
+def test_who_repeats_until_he_knows_breaks_no_law(target: Target, seed, tmp_path):
+    with Stage(target.era, target.form, seed=seed, directory=tmp_path, traced=False) as stage:
+        crowd = Regulars(stage.customer, nearly_sold_out(), seed)
+        crowd.run(CUSTOMERS, lambda: make_trouble(stage))
+        settled(stage)
+        crowd.settle()
+        stores = settled(stage)
+    crowd.recorder.save(tmp_path / "history.jsonl")
+    history = crowd.recorder.operations()
+    told = {call.outcome for call in history}
+    assert {"placed", "out_of_stock", "cancelled", "conflict"} <= told, f"too easy: only {told}"
+    assert any(call.kind == "info" for call in history), "no trouble hit anybody"
+    assert check(history, stores, settled=True) == [], f"read {tmp_path / 'history.jsonl'}"
+    verdicts = list(check_shelves(history, stores).values())
+    assert Verdict.NO not in verdicts, f"read {tmp_path / 'history.jsonl'}"
+    assert verdicts.count(Verdict.YES) > len(verdicts) / 2, "too much was left undecided"
+
+
+@pytest.mark.parametrize("precaution", ["deduplication", "tombstones"])
+def test_the_same_crowd_finds_what_an_inventory_leaves_out(precaution, seed, tmp_path):
+    careless = Variant([sys.executable, str(Path(careless_inventory.__file__)), precaution])
+    variants = {f"inventory-{number}": careless for number in (1, 2, 3)}
+    with Stage("3", seed=seed, directory=tmp_path, traced=False, variants=variants) as stage:
+
+        def happen() -> None:
+            for instance in stage.instances:
+                paused(stage, instance, 0.8)
+                answers_lost(stage, 0.4)
+
+        crowd = Regulars(stage.customer, nearly_sold_out(), seed)
+        crowd.run(CUSTOMERS, happen)
+        stores = settled(stage)
+    broken = {violation.law for violation in check(crowd.recorder.operations(), stores)}
+    assert "book and stock agree" in broken

@@ -1,7 +1,7 @@
 """What one can say to a running shop, a line each: at the prompt of `eras up`, and in a story.
 
     place o-1 sku-0001 2      cancel o-1      show o-1      catalogue      (a customer's)
-    load 5                    load stop                                    (many customers')
+    load 5                    load more 100            load stop           (many customers')
     loss 0.2                  delay_s 0.05    there drop deliver           (the wire's)
     inventory-2 delay_s 0.2                                                (one instance's path)
     kill inventory            restart inventory            cut     heal    (fate's)
@@ -23,6 +23,8 @@ from lab.stage import Stage
 from lab.telling import told, told_counts, told_stores
 from lab.vocabulary import CUT, HELP, KNOBS, BadCommand, operation_of
 from lab.wire.process import WireProcess
+
+MOST_AWAITED = 10_000  # orders
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class Conductor:
                 return self._ask(operation_of(words))
             case ["load", "stop"]:
                 return Answer(self._stop_load())
+            case ["load", "more", number]:
+                return Answer(self._more_load(number))
             case ["load", number]:
                 self._start_load(number)
             case [knob, value] if knob in KNOBS:
@@ -115,6 +119,14 @@ class Conductor:
         self._loads += 1
         self._load = Load(self._stage, int(number), f"load-{self._loads}", self._patience_s)
         self._stage.before_end(self._load.stop)
+
+    def _more_load(self, number: str) -> str:
+        if not self._load:
+            raise BadCommand("there is no load of which to see more; accepted: load N")
+        if not number.isdecimal() or not 1 <= int(number) <= MOST_AWAITED:
+            wanted = f"a number of orders from 1 to {MOST_AWAITED}"
+            raise BadCommand(f"load more is {number!r}; accepted: {wanted}")
+        return self._load.more(int(number))
 
     def _stop_load(self) -> str:
         if not self._load:

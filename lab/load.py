@@ -29,18 +29,29 @@ class Load:
         self._name = name
         self._patience_s = patience_s
         self._ending = threading.Event()
-        self._turn = threading.Lock()
-        self._outcomes: Counter[str] = Counter()
-        self._took_s: list[float] = []
+        self._turn = threading.Condition()
+        self._answers: list[tuple[str, float]] = []  # outcome, seconds
+        self._told = 0  # how many of them were told already
+        self._told_at = 0.0
         shelves = stage.stores().stock
         self._skus = sorted(shelves, key=lambda sku: -shelves[sku][1])[:GOODS]
-        self._began = time.monotonic()
+        self._began = self._told_at = time.monotonic()
         self._threads = [
             threading.Thread(target=self._order, args=[number], daemon=True)
             for number in range(1, customers + 1)
         ]
         for thread in self._threads:
             thread.start()
+
+    def more(self, orders: int) -> str:
+        """Wait until so many more were answered; what came of those since the last such word."""
+        longest_s = (orders + 1) * (self._patience_s + PAUSE_S)  # if nobody answers anybody
+        with self._turn:
+            enough = self._told + orders
+            self._turn.wait_for(lambda: len(self._answers) >= enough, longest_s)
+            answers, self._told = self._answers[self._told :], len(self._answers)
+        began, self._told_at = self._told_at, time.monotonic()
+        return told_answers(answers, self._told_at - began)
 
     def stop(self) -> str:
         """Let each finish its order; what came of all. May be called twice."""
@@ -49,20 +60,8 @@ class Load:
             self._lasted_s = time.monotonic() - self._began
         for thread in self._threads:
             thread.join(self._patience_s + JOIN_S)
-        return self.told()
-
-    def told(self) -> str:
-        """How many orders, what they were answered, how long that took."""
         with self._turn:
-            outcomes, took_s = Counter(self._outcomes), sorted(self._took_s)
-        if not took_s:
-            return "no orders yet"
-        answers = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.most_common())
-        p50, p99 = (took_s[int(len(took_s) * share)] * 1000 for share in (0.5, 0.99))
-        return (
-            f"{len(took_s)} orders in {self._lasted_s:.1f} s: {answers};"
-            f" p50 {p50:.1f} ms, p99 {p99:.1f} ms"
-        )
+            return told_answers(self._answers, self._lasted_s)
 
     def _order(self, number: int) -> None:
         name = f"{self._name}-{number}"
@@ -81,5 +80,18 @@ class Load:
         except NoOutcome as silence:
             outcome = type(silence).__name__
         with self._turn:
-            self._outcomes[outcome] += 1
-            self._took_s.append(time.monotonic() - began)
+            self._answers.append((outcome, time.monotonic() - began))
+            self._turn.notify_all()
+
+
+def told_answers(answers: list[tuple[str, float]], lasted_s: float) -> str:
+    """How many orders, what they were answered, how long that took."""
+    if not answers:
+        return "no orders yet"
+    took_s = sorted(seconds for _, seconds in answers)
+    outcomes = Counter(outcome for outcome, _ in answers)
+    counted = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.most_common())
+    p50, p99 = (took_s[int(len(took_s) * share)] * 1000 for share in (0.5, 0.99))
+    return (
+        f"{len(took_s)} orders in {lasted_s:.1f} s: {counted}; p50 {p50:.1f} ms, p99 {p99:.1f} ms"
+    )

@@ -16,6 +16,7 @@ TURNED = [name for name in KNOBS if name != CUT]
 HELP = f"""\
 a customer   place ORDER SKU QUANTITY | cancel ORDER | show ORDER | catalogue
 customers    load N (so many order steadily) | load stop (what came of it)
+             load more N (wait for so many more orders; what came of them)
 the wire     KNOB VALUE, KNOB one of {", ".join(TURNED[:4])},
              {", ".join(TURNED[4:])}
              there FATE ... | back FATE ... the fates of the next frames:

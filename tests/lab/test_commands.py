@@ -70,8 +70,11 @@ def test_a_load_orders_until_it_is_stopped_and_tells_what_came_of_it(many):
     with pytest.raises(BadCommand, match="a load already; accepted: load stop"):
         many.obey("load 3")
     many.obey("place o-1 sku-0001 1")
+    for _ in range(2):
+        more = many.obey("load more 4").text
+        assert re.fullmatch(TOLD, more) and 4 <= int(more.split()[0]) < 20, more
     told = many.obey("load stop").text
-    assert re.fullmatch(TOLD, told), told
+    assert re.fullmatch(TOLD, told) and int(told.split()[0]) >= 8, told
     with pytest.raises(BadCommand, match="no load to stop"):
         many.obey("load stop")
 
@@ -115,6 +118,7 @@ def test_one_instances_path_is_turned_by_its_name(many):
     [
         ("load 0", "load is '0'; accepted: a number of customers from 1 to 100, or stop"),
         ("load many", "load is 'many'"),
+        ("load more 4", "no load of which to see more; accepted: load N"),
         ("inventory-2 vanish", "'inventory-2 vanish'; accepted: inventory-2 KNOB VALUE, or cut"),
         ("inventory-2 loss much", "loss is 'much'; accepted: a number"),
         ("inventory-7 cut", "is no command; accepted"),

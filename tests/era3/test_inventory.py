@@ -4,6 +4,7 @@ import json
 import threading
 import time
 
+import flask
 import pytest
 
 from era0_naive import shop
@@ -140,11 +141,25 @@ def test_too_many_at_once_are_refused_and_health_still_answers(service, client):
     assert reserve(client).status_code == 201
 
 
-@pytest.mark.parametrize("patience", ["0", "00"])
-def test_what_nobody_waits_for_any_more_is_not_done(service, client, patience):
-    answer = reserve(client, **{"X-Deadline-Ms": patience})
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("PUT", "/reservations/o-1"), ("DELETE", "/reservations/o-1"), ("GET", "/catalogue")],
+)
+def test_what_nobody_waits_for_any_more_is_not_done(service, client, method, path):
+    headers = ORDERS | {"X-Deadline-Ms": "0"}
+    answer = client.open(path, method=method, json=TWO, headers=headers)
     assert (answer.status_code, answer.get_json()["certain"]) == (504, True)
     assert service.stock.reservations() == []
+    assert not service.stock.was_released("o-1")
+
+
+@pytest.mark.parametrize(("asked", "ends"), [(None, 103.0), ("250", 100.25), ("60000", 103.0)])
+def test_nobody_is_worked_for_longer_than_three_seconds(service, monkeypatch, asked, ends):
+    monkeypatch.setattr(inventory.time, "monotonic", lambda: 100.0)
+    headers = {"X-Deadline-Ms": asked} if asked else {}
+    with inventory.routes(service).test_request_context(headers=headers):
+        assert inventory._misunderstood({"op": "release"}) is None
+        assert flask.g.deadline == ends
 
 
 def test_a_deadline_that_passes_while_the_store_is_waited_for_changes_nothing(service, client):

@@ -282,7 +282,7 @@ def test_an_impatient_customer_cannot_open_a_breaker(service, client):
         for n in range(era3.FAILURES_TO_TRIP + 1):
             place(client, f"o-{n}", **{"X-Deadline-Ms": "20"})
     assert len(heard) > era3.FAILURES_TO_TRIP
-    assert service.instances[0].failures == 0
+    assert (service.instances[0].failures, service.instances[0].state()) == (0, 0)
 
 
 def test_whatever_happens_nobody_is_counted_as_in_flight_afterwards(service, client, script):
@@ -409,6 +409,19 @@ def test_every_question_carries_who_asks_how_long_it_waits_and_for_which_trace(s
     token = next(line for line in lines if line.startswith("Authorization")).split()[2]
     claims = jwt.decode(token, SECRET, algorithms=["HS256"], audience="inventory")
     assert (claims["sub"], claims["exp"] - claims["iat"]) == ("orders", 60)
+
+
+@pytest.mark.parametrize(
+    ("asked", "passed_on"), [("1000", b"999"), ("1", b"0"), ("60000", b"2999")]
+)
+def test_what_is_left_shrinks_at_every_hop_however_fast_it_is(
+    service, client, monkeypatch, asked, passed_on
+):
+    monkeypatch.setattr(era3.time, "monotonic", lambda: 100.0)
+    with server(says(response({"outcome": "reserved"}, 201))) as (url, heard):
+        knows(service, url)
+        place(client, **{"X-Deadline-Ms": asked})
+    assert b"X-Deadline-Ms: " + passed_on + b"\r\n" in heard[0]
 
 
 def test_no_proxy_of_the_environment_comes_between(service, client, monkeypatch):

@@ -12,7 +12,7 @@ from typing import Any
 from lab.docs.recording import Event, Recorder
 from lab.docs.virtual_side import LANES, Side, codec
 from lab.wire import Knobs
-from lab.wire.core import Delivery, Fate
+from lab.wire.line import Delivery, Fate
 from lab.wire.virtual import Virtual
 
 WAY_S = 0.01

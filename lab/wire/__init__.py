@@ -4,10 +4,11 @@
 * portable: UDP datagrams through a relay process on loopback (`portable`)
 * real: two Linux network namespaces whose interfaces meet in our process (`namespaces`, `pump`)
 
-One set of knobs (`knobs`) and one rule for what happens to a frame (`core`) serve all three.
+One set of knobs (`knobs`) and one rule for what happens to a frame (`line`) serve all three.
 """
 
-from lab.wire.core import Line, Wire, Witness
+from lab.wire.core import Wire, Witness
 from lab.wire.knobs import KnobError, Knobs
+from lab.wire.line import Line
 
 __all__ = ["KnobError", "Knobs", "Line", "Wire", "Witness"]

@@ -1,5 +1,7 @@
 """The handle of a wire that runs as its own process: start it, turn its knobs, read its counts.
 
+One long class, as who holds a wire sees one thing: how each form starts, and the verbs of them all.
+
 with WireProcess.real(Knobs(loss=0.05, delay_s=0.01), seed=7) as wire:
     subprocess.run([*wire.orders.argv_prefix(), "ping", "-c", "3", "10.7.0.2"])
     wire.set("back", loss=0.5)

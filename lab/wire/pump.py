@@ -23,7 +23,8 @@ from dataclasses import dataclass
 from select import select
 from time import monotonic
 
-from lab.wire.core import DIRECTIONS, Line, Witness
+from lab.wire.core import DIRECTIONS, Witness
+from lab.wire.line import Line
 
 BATCH = 64  # frames read before those that are due get their turn: at most 0.2 ms
 LONGEST_FRAME = 65536

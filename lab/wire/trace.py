@@ -6,7 +6,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab.wire.core import Delivery, Fate, Witness
+from lab.wire.core import Witness
+from lab.wire.line import Delivery, Fate
 
 ENDS = ("orders", "inventory")
 HEAD_BYTES = 96  # enough for every header below HTTP; the rest of a frame is the business's

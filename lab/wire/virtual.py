@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 from zlib import crc32
 
-from lab.wire.core import Delivery, Fate, Wire, Witness
+from lab.wire.core import Wire, Witness
 from lab.wire.knobs import Knobs
+from lab.wire.line import Delivery, Fate
 from lab.wire.trace import ENDS, Witnesses
 
 STEPS_WITHOUT_TIME = 100_000  # more than any honest burst: beyond it an endpoint spins on the spot

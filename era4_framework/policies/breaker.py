@@ -119,7 +119,7 @@ class Breaker:
             return
         permit.is_settled = True
         if verdict is IGNORED:
-            self._places += self.state is HALF_OPEN
+            self._places += 1  # a probe's; while CLOSED nobody counts them
         elif self.state is HALF_OPEN:
             self._learn_of_probe(verdict is FAILURE, now)
         else:

@@ -136,9 +136,9 @@ def test_who_was_tried_is_avoided_if_another_is_admitted(seed, config):
 
 
 def test_who_was_tried_is_asked_again_rather_than_whom_its_breaker_refuses(seed):
-    tried, refused = Instance("tried"), Instance("refused")
+    tried, refused, p2c = Instance("tried"), Instance("refused"), balancer(seed)
     for _ in range(50):
-        assert balancer(seed).pick([tried, refused], lambda e: e is tried, tried=[tried]) is tried
+        assert p2c.pick([tried, refused], lambda e: e is tried, tried=[tried]) is tried
 
 
 def test_when_all_were_tried_all_are_in_the_draw(seed):

@@ -337,6 +337,13 @@ def test_a_clock_read_before_the_trip_opens_nothing():
     assert breaker.cool_at == 11.0
 
 
+def test_a_clock_read_before_it_closed_makes_no_cool_down_longer():
+    breaker = tripped(ENVOY)
+    call(breaker, SUCCESS, now=30.0)
+    call(breaker, FAILURE, now=5.0, times=5)
+    assert breaker.cool_at - breaker.since == 60.0
+
+
 def test_its_repr_tells_state_and_since_when():
     assert repr(tripped(OURS, now=3.25)) == "<Breaker OPEN since 3.25>"
 

@@ -26,7 +26,7 @@ def test_of_a_burst_of_20_ten_pass_and_then_one_every_fifth_of_a_second():
     ]
 
 
-@pytest.mark.parametrize("start", [0.0, 1234.567, 3e6])
+@pytest.mark.parametrize("start", [-5.0, 0.0, 1234.567, 3e6])
 def test_who_comes_exactly_on_time_always_passes(start):
     bucket = emptied(start)
     assert all(bucket.try_take(start + n * 0.2) for n in range(1, 10_000))
@@ -49,6 +49,12 @@ def test_several_are_taken_together_or_not_at_all():
 def test_a_number_that_it_never_holds_is_refused_by_name(n):
     with pytest.raises(ValueError, match=rf"n is {n}: accepted is 1 to the burst, 10"):
         TokenBucket(TEN_AND_FIVE_A_SECOND).try_take(0.0, n)
+
+
+def test_a_clock_that_goes_back_takes_nothing_out():
+    bucket = TokenBucket(TEN_AND_FIVE_A_SECOND)
+    assert bucket.try_take(100.0)
+    assert bucket.try_take(99.0, 9)
 
 
 def test_a_clock_that_goes_back_fills_nothing():
@@ -92,4 +98,5 @@ def test_retry_after_never_says_at_once():
 
 
 def test_its_repr_tells_what_is_left():
+    assert repr(TokenBucket(TEN_AND_FIVE_A_SECOND)) == "<TokenBucket 10.0 of 10>"
     assert repr(emptied()) == "<TokenBucket 0.0 of 10>"

@@ -107,6 +107,14 @@ def test_a_clock_read_earlier_counts_as_now():
     assert budget.balance(22.0) == 0
 
 
+def test_threads_that_overtake_each_other_do_not_fill_the_memory():
+    budget = RetryBudget(FINAGLE)
+    for _ in range(1000):
+        deposit(budget, 12.0, 1)
+        deposit(budget, 11.9, 1)
+    assert len(budget._slices) <= 10
+
+
 def test_in_a_storm_the_load_grows_by_the_percentage_and_the_reserve_and_no_more():
     """Everything fails for a minute, 1000 requests a second, each would like two more attempts."""
     budget, retries = RetryBudget(FINAGLE), 0

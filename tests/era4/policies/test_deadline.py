@@ -86,6 +86,7 @@ def test_of_two_deadlines_the_sooner_holds():
     assert ours.sooner(theirs) is theirs
     assert theirs.sooner(ours) is theirs
     assert Deadline.parse("9000", 0.0).sooner(ours) is ours
+    assert ours.sooner(Deadline.after(2.0, 2.0)) is ours  # it began with more, and ends first
 
 
 @given(moments, st.integers(1, 9_999_999), st.floats(0.001, 100), st.floats(0, 10))

@@ -58,7 +58,13 @@ def _play_scene(era: Era, scene: Scene, console: Console) -> None:
     say(console, _wire_in_words(form, Knobs(**scene.knobs)), "dim")
     with (
         progress(f"era {era.number}: {scene.title}", console),
-        Stage(era.package, form, knobs=Knobs(**scene.knobs), seed=scene.seed) as stage,
+        Stage(
+            era.package,
+            form,
+            knobs=Knobs(**scene.knobs),
+            seed=scene.seed,
+            instances=scene.instances,
+        ) as stage,
     ):
         since = beginning(stage)
         told = _do(scene, Conductor(stage, scene.patience_s), console)

@@ -33,7 +33,10 @@ from lab.trace import Event, Tape, Witnessed, read_folder
 from lab.wire import Knobs
 from lab.wire.process import WireProcess
 
-__all__ = ["Stage", "Variant"]
+__all__ = ["INSTANCES", "MOST_INSTANCES", "Stage", "Variant"]
+
+INSTANCES = 3  # of inventory, from era 3 on, unless told otherwise
+MOST_INSTANCES = 20  # each is a process
 
 
 class Stage:
@@ -51,7 +54,7 @@ class Stage:
         catalogue: Path | None = None,
         traced: bool = True,
         pcap: Path | None = None,
-        instances: int = 3,
+        instances: int = INSTANCES,
         variants: Mapping[str, Variant] | None = None,
     ) -> None:
         """`knobs` are of both directions, unless `back` says otherwise for inventory → orders.
@@ -68,6 +71,8 @@ class Stage:
         if form not in self.era.schemes:
             accepted = ", ".join(name for name in FORMS if name in self.era.schemes)
             raise ValueError(f"form {form!r} of era {self.era.number}: accepted are {accepted}")
+        if not 1 <= instances <= MOST_INSTANCES:
+            raise ValueError(f"instances is {instances!r}; accepted: 1 to {MOST_INSTANCES}")
         self._ends = ExitStack()
         try:
             self.directory = (directory or self._throwaway_folder()).resolve()

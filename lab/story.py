@@ -17,7 +17,8 @@ Each era has its own in `story.toml`, beside its code:
     look = "..."                                 # after: what to look at
 
 Optional in a scene: patience_s, seed, rows (of the ladder at most; 0: no ladder), stores (show
-what lies in both). A story is a test of itself: another answer than `expect` ends it.
+what lies in both), instances (of inventory, from era 3 on). A story is a test of itself: another
+answer than `expect` ends it.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.find import FORMS, Era
+from lab.stage import INSTANCES, MOST_INSTANCES
 from lab.wire import KnobError, Knobs
 
 FILE = "story.toml"
@@ -53,6 +55,7 @@ class Scene:
     seed: int = 7
     rows: int = 24
     stores: bool = False
+    instances: int = INSTANCES
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,9 @@ def story_of(era: Era) -> Story:
 def _check(scene: Scene, path: Path) -> None:
     if scene.form not in FORMS:
         raise StoryError(f"{path}: form is {scene.form!r}; accepted: {', '.join(FORMS)}")
+    if not 1 <= scene.instances <= MOST_INSTANCES:
+        accepted = f"1 to {MOST_INSTANCES}"
+        raise StoryError(f"{path}: instances is {scene.instances!r}; accepted: {accepted}")
     try:
         Knobs(**scene.knobs)
     except (KnobError, TypeError) as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.find import FORMS, find
-from lab.stage import Stage
+from lab.stage import INSTANCES, Stage
 from lab.vocabulary import FATES, KNOBS
 from lab.wire import Knobs
 from lab.wire.namespaces import available
@@ -35,6 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--wire", choices=FORMS, help="real: Linux, the kernel's own packets (default: if it can)"
     )
     parser.add_argument("--seed", type=int, default=7, help="of all faults (default: 7)")
+    parser.add_argument(
+        "--instances",
+        type=int,
+        default=INSTANCES,
+        metavar="N",
+        help=f"of inventory, from era 3 on (default: {INSTANCES})",
+    )
     knobs = parser.add_argument_group("the wire's knobs, for both directions (default: perfect)")
     for name, kind in KNOBS.items():
         if name in SAID:
@@ -81,6 +88,7 @@ def stage_for(options: argparse.Namespace, **more: Any) -> Stage:
         seed=options.seed,
         directory=directory,
         pcap=more.get("pcap"),
+        instances=options.instances,
     )
     try:
         for direction in ("there", "back"):

@@ -47,6 +47,7 @@ def test_a_story_that_does_not_come_true_ends_with_what_was_said(tmp_path):
         (GOOD + "knob = 1", r"scene 1: 'knob' is no key; accepted: title, do"),
         (GOOD + "knobs = {loss = 2}", r"'one': knobs: loss is 2; accepted: a probability"),
         (GOOD + "knobs = {lose = 2}", r"'one': knobs: .*lose"),
+        (GOOD + "instances = 0", "instances is 0; accepted: 1 to 20"),
         (GOOD + 'form = "virtual"', r"form is 'virtual'; accepted: portable, real"),
     ],
 )

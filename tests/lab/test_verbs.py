@@ -55,6 +55,7 @@ def test_every_verb_has_help(verb):
         (["up", "0", "--patience-s", "nan"], "'nan'; accepted: seconds, a number above 0"),
         (["trace", "0", "--pcap", "/no/folder/x"], "--pcap /no/folder/x; accepted: a file"),
         (["trace", "2", "--wire", "portable", "--pcap", "x.pcapng"], "take form real"),
+        (["up", "3", "--instances", "0"], "instances is 0; accepted: 1 to 20"),
         (["measure", "nothing"], "transport"),
         (["dance"], "invalid choice: 'dance'"),
         ([], "usage: eras"),

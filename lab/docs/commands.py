@@ -32,5 +32,9 @@ COMMANDS = (
     _python("era1-sweep", "python -m era1_raw_network.sweep", is_steady=True),
     _eras("era2-trace", "eras trace 2 --there deliver,deliver,drop --delay-s 0.02"),
     _eras("era2-diff", "eras diff 1 2 --stat", is_steady=True),
+    _eras("era3-story", "eras demo 3"),
+    _eras("era3-diff", "eras diff 2 3 --stat", is_steady=True),
+    _eras("era4-story", "eras demo 4"),
+    _eras("era4-diff", "eras diff 3 4 --stat", is_steady=True),
     _eras("doctor", "eras doctor"),
 )

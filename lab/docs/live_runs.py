@@ -19,9 +19,10 @@ from lab.stage import Stage
 from lab.trace import Event
 from lab.wire import Knobs
 
-LANES = ("customer", "orders", "inventory")
 ORDER = "o-1"
-PATIENCE_S = {"0": 1.0, "1": 8.0, "2": 8.0}  # era 0 waits for ever, the others give up
+PATIENCE_S = 8.0
+PATIENCE_WITH_ERA_0_S = 1.0  # it waits for ever, the others give up
+MOST_TAKES = 12  # until chance has chosen the instance that the story is about
 QUIET_S = 0.1  # many times the wire's round trip
 WAY = Knobs(delay_s=0.005)
 
@@ -38,13 +39,25 @@ def record(
     It begins when a customer places the order ORDER.
     """
     made_by = f"Real processes of era {era}, {form} wire; recorded by lab/docs."
-    recorder = Recorder(title, LANES, made_by)
     with Stage(era, form, knobs=WAY, seed=seed) as stage:
+        recorder = Recorder(title, ("customer", "orders", *stage.instances), made_by)
         play(stage, stage.customer())
         events = _when_quiet(stage)
         label = label_of(stage.era, form)
     _Reader(recorder, events, label).read()
     return recorder.done()
+
+
+def record_until(shows: str, take: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Take after take until one shows this. Raises RuntimeError if none of MOST_TAKES does.
+
+    Which of several instances is asked is drawn by chance in a process that takes no seed.
+    """
+    for _ in range(MOST_TAKES):
+        taken = take()
+        if any(shows in event["label"] for event in taken["events"]):
+            return taken
+    raise RuntimeError(f"{taken['title']}: none of {MOST_TAKES} takes shows {shows!r}")
 
 
 def _when_quiet(stage: Stage) -> list[Event]:
@@ -103,8 +116,9 @@ def _brief(label: str) -> str:
 
 
 def _place(stage: Stage, customer: Customer) -> None:
+    patience_s = PATIENCE_WITH_ERA_0_S if stage.era.number == "0" else PATIENCE_S
     with contextlib.suppress(NoOutcome):
-        customer.place(ORDER, "sku-0001", 2, timeout_s=PATIENCE_S[stage.era.number])
+        customer.place(ORDER, "sku-0001", 2, timeout_s=patience_s)
 
 
 def _with_fate(direction: str, *fates: str) -> Callable[[Stage, Customer], None]:
@@ -143,12 +157,34 @@ def _killed(stage: Stage, customer: Customer) -> None:
     _place(stage, customer)
 
 
+def _two_asleep(stage: Stage, customer: Customer) -> None:
+    for instance in stage.instances[:2]:
+        stage.pause(instance)
+    _place(stage, customer)
+    for instance in stage.instances[:2]:
+        stage.resume(instance)
+
+
+def _two_killed(stage: Stage, customer: Customer) -> None:
+    for instance in stage.instances[:2]:
+        stage.kill(instance)
+    _place(stage, customer)
+
+
 def _run(
     name: str, title: str, play: Callable[[Stage, Customer], None], seed: int = 7
 ) -> tuple[str, Callable[[], dict[str, Any]]]:
     era = name[3]
-    form = "portable" if era == "0" else "real"  # TCP has packets only on a real wire
+    form = "real" if era in "12" else "portable"  # TCP has packets only on a real wire
     return name, partial(record, era, form, title, play, seed)
+
+
+def _attempt(
+    name: str, title: str, play: Callable[[Stage, Customer], None]
+) -> tuple[str, Callable[[], dict[str, Any]]]:
+    """A run in which the first attempt fails."""
+    take = partial(record, name[3], "portable", title, play)
+    return name, partial(record_until, "attempt 2", take)
 
 
 LIVE = dict(
@@ -167,5 +203,10 @@ LIVE = dict(
         _run("era2-lost-answer", "The answer is lost", _known(_with_fate("back", "drop"))),
         _run("era2-asleep", "Inventory sleeps, its kernel does not", _known(_asleep)),
         _run("era2-killed", "Inventory is killed between two orders", _known(_killed)),
+        _run("era3-good", "One order, three inventories", _place),
+        _attempt("era3-killed", "Two of three inventories are killed", _two_killed),
+        _attempt("era3-asleep", "Two of three inventories sleep", _two_asleep),
+        _run("era4-good", "The same order through a framework", _place),
+        _attempt("era4-asleep", "Two of three inventories sleep", _two_asleep),
     ]
 )

@@ -118,6 +118,13 @@ def test_a_learners_own_era_joins_by_the_name_of_its_package(tmp_path):
     assert "learning.my_era-portable" in run.stdout
 
 
+def test_a_learners_own_era_over_http_joins_by_its_name_too():
+    run = contract("--era", "tests.lab.web_era", "--wire", "portable", "-vv")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "tests.lab.web_era-portable" in run.stdout
+    assert "no_operation" not in run.stdout, "HTTP cannot say this"
+
+
 def test_an_unknown_era_is_named_with_those_that_are_known():
     run = contract("--era", "nine")
     told = run.stdout + run.stderr

@@ -19,15 +19,17 @@ LEAST_SECRET_BYTES = 32  # RFC 7518, section 3.2: as long as the hash
 
 
 def read_secret(path: Path) -> bytes:
-    """What tokens are signed with; raises ValueError that names the file, never what is in it."""
+    """What tokens are signed with: the file's bytes without the white space around them.
+
+    Raises ValueError that names the file, never what is in it.
+    """
+    accepted = f"a file of at least {LEAST_SECRET_BYTES} bytes, as 64 hex digits"
     try:
         secret = path.read_bytes().strip()
     except OSError as error:
-        raise ValueError(f"secret {path} cannot be read: {error.strerror}") from error
+        raise ValueError(f"secret {path}: {error.strerror}; accepted: {accepted}") from error
     if len(secret) < LEAST_SECRET_BYTES:
-        raise ValueError(
-            f"secret {path} has {len(secret)} bytes; accepted: at least {LEAST_SECRET_BYTES}"
-        )
+        raise ValueError(f"secret {path} has {len(secret)} bytes; accepted: {accepted}")
     return secret
 
 

@@ -80,6 +80,10 @@ class Telemetry:
         """From now on /metrics tells of these endpoints how busy and how trusted they are."""
         self._watched[callee] = endpoints
 
+    def watched(self, callee: str) -> Sequence[Endpoint]:
+        """The endpoints of a service, as its client knows them now."""
+        return self._watched[callee]()
+
     def watch_load(self, service: str, in_flight: Callable[[], int]) -> None:
         """From now on /metrics tells how many requests this instance of `service` is serving."""
         self._load = service, in_flight

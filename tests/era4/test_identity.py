@@ -1,0 +1,76 @@
+"""Tokens: from whom, for whom, for how long; and the secret that is in nothing."""
+
+import time
+
+import pytest
+
+from era4_framework.errors import Denied
+from era4_framework.identity import Identity, read_secret
+from tests.era3.tokens import BAD_TOKENS, SECRET, token
+from tests.era4.virtual import Clock
+
+
+def test_a_token_proves_its_sender_to_its_receiver():
+    sent = Identity(SECRET, "orders").token_for("inventory")
+    assert Identity(SECRET, "inventory").caller_of(sent) == "orders"
+
+
+def test_a_token_for_one_service_opens_no_other():
+    sent = Identity(SECRET, "orders").token_for("inventory")
+    with pytest.raises(Denied, match="InvalidAudienceError"):
+        Identity(SECRET, "registry").caller_of(sent)
+
+
+def test_a_token_is_signed_once_and_again_at_half_its_life():
+    clock = Clock(time.time())
+    identity = Identity(SECRET, "orders", life_s=60, clock=clock)
+    first = identity.token_for("inventory")
+    clock.sleep(29.9)
+    assert identity.token_for("inventory") == first
+    clock.sleep(0.2)
+    assert identity.token_for("inventory") != first
+
+
+def test_each_callee_gets_a_token_of_its_own():
+    identity = Identity(SECRET, "orders")
+    assert identity.token_for("inventory") != identity.token_for("registry")
+
+
+@pytest.mark.parametrize("name", BAD_TOKENS)
+def test_no_bad_token_proves_anything(name):
+    value = BAD_TOKENS[name].get("Authorization", "")
+    given = value.removeprefix("Bearer ")
+    with pytest.raises(Denied) as raised:
+        Identity(SECRET, "inventory").caller_of(given)
+    assert not raised.value.is_known
+    assert not given or given not in str(raised.value)
+    assert raised.value.__cause__ is None, "what the library says may quote the token"
+
+
+def test_the_secret_is_in_no_representation():
+    identity = Identity(SECRET, "orders")
+    identity.token_for("inventory")
+    assert repr(identity) == "<Identity of orders>"
+
+
+def test_a_secret_is_read_without_the_white_space_around_it(tmp_path):
+    path = tmp_path / "secret"
+    path.write_bytes(b" \n" + SECRET + b"\n")
+    sent = Identity(read_secret(path), "orders").token_for("inventory")
+    assert Identity(SECRET, "inventory").caller_of(sent) == "orders"
+    assert Identity(read_secret(path), "inventory").caller_of(token()) == "orders"
+
+
+@pytest.mark.parametrize("content", [b"", b"canary", b"canary" + b" " * 64])
+def test_a_secret_that_is_too_short_is_named_and_not_told(tmp_path, content):
+    path = tmp_path / "secret"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="at least 32 bytes") as raised:
+        read_secret(path)
+    assert str(path) in str(raised.value)
+    assert "canary" not in str(raised.value)
+
+
+def test_a_secret_that_is_missing_is_named(tmp_path):
+    with pytest.raises(ValueError, match="accepted: a file of at least 32 bytes"):
+        read_secret(tmp_path / "none")

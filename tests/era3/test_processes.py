@@ -8,7 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -293,6 +293,20 @@ def test_an_instance_that_the_registry_refuses_does_not_start(tmp_path, secret):
         other = tmp_path / "other"
         other.write_text("6" * 64)
         assert "InvalidSignatureError" in roles.refused(ERA, "inventory", *told, "--secret", other)
+
+
+def test_an_instance_waits_at_its_start_for_who_holds_the_store(tmp_path, secret):
+    store = tmp_path / "stock.db"
+    other = shop.Stock(store, shop.catalogue())
+    told = ["--listen", "http://127.0.0.1:0", "--secret", secret]
+    with closing(other), roles.role(ERA, "registry", *told) as (_, registry), ExitStack() as held:
+        held.enter_context(other.transaction())
+        told += ["--name", "inventory-1", "--registry", registry, "--store", store]
+        with roles.spawn(ERA, "inventory", *told) as process:
+            time.sleep(1.5)  # longer than its start takes, and than it waits for the store at once
+            held.close()
+            assert "inventory ready at" in process.stdout.readline()
+            process.kill()
 
 
 def test_orders_starts_without_a_registry_and_without_a_list(tmp_path, secret):

@@ -16,13 +16,14 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from types import TracebackType
 
 from lab.cast.counter import CounterCast
 from lab.cast.http import HttpCast
 from lab.cast.setting import Setting, Variant
+from lab.cast.store import between_transactions
 from lab.contract import Customer
 from lab.doors import door_at
 from lab.find import FORMS, find
@@ -169,8 +170,15 @@ class Stage:
         self._many("move").move(instance)
 
     def pause(self, role: str) -> None:
-        """Let it stand still (SIGSTOP): there, and silent."""
-        self._role(role).pause()
+        """Let it stand still (SIGSTOP): there, and silent.
+
+        An instance among several never stops in the middle of a transaction: the others share its
+        store, and would stand still with it. That is another trouble, a store that is locked.
+        """
+        is_one_of_many = role in self.instances and self.era.speaks_http
+        store = self.directory / "stock.db"
+        with between_transactions(store) if is_one_of_many else nullcontext():
+            self._role(role).pause()
 
     def resume(self, role: str) -> None:
         self._role(role).resume()

@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 import textwrap
+import time
 import urllib.request
 
 import pytest
@@ -101,7 +102,7 @@ def test_one_more_instance_joins_and_its_path_is_as_bad_as_the_others(portable, 
     name = portable.add()
     assert name == "inventory-4"
     assert name in listed(portable)
-    since = portable.trace()[-1].t
+    since = time.monotonic()
     while name not in took_s(portable, since):
         assert place(portable, f"{len(portable.stores().orders)}") == "placed"
     assert took_s(portable, since)[name] >= 0.01
@@ -111,12 +112,12 @@ def test_one_more_instance_joins_and_its_path_is_as_bad_as_the_others(portable, 
 
 
 def test_one_path_is_hurt_and_the_others_are_not(portable, place):
-    portable.wire_of("inventory-2").set("there", delay_s=0.1)
-    since = portable.trace()[-1].t
+    portable.wire_of("inventory-2").set("there", delay_s=0.2)
+    since = time.monotonic()
     while not {"inventory-1", "inventory-2"} <= took_s(portable, since).keys():
         assert place(portable, f"{len(portable.stores().orders)}") == "placed"
     took = took_s(portable, since)
-    assert took["inventory-2"] >= 0.1 > took["inventory-1"]
+    assert took["inventory-2"] >= 0.2 > took["inventory-1"]
     portable.wire_of("inventory-2").set(delay_s=0)
     with pytest.raises(ValueError, match="instance 'inventory-9': accepted are inventory-1, "):
         portable.wire_of("inventory-9")

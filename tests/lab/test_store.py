@@ -19,9 +19,8 @@ def store(tmp_path):
 
 def test_inside_nobody_else_can_begin_to_write(store):
     writer = sqlite3.connect(store, timeout=0, isolation_level=None)
-    with between_transactions(store):
-        with pytest.raises(sqlite3.OperationalError, match="locked"):
-            writer.execute("BEGIN IMMEDIATE")
+    with between_transactions(store), pytest.raises(sqlite3.OperationalError, match="locked"):
+        writer.execute("BEGIN IMMEDIATE")
     writer.execute("BEGIN IMMEDIATE")  # and afterwards everybody can
 
 
@@ -47,9 +46,11 @@ def test_a_store_that_stays_locked_is_named(store, monkeypatch):
     monkeypatch.setattr(module, "WAIT_S", 0.05)
     writer = sqlite3.connect(store, isolation_level=None)
     writer.execute("BEGIN IMMEDIATE")
-    with pytest.raises(ValueError, match="stock.db: database is locked"):
-        with between_transactions(store):
-            raise AssertionError("nobody may come in here")
+    with (
+        pytest.raises(ValueError, match=r"stock\.db: database is locked"),
+        between_transactions(store),
+    ):
+        raise AssertionError("nobody may come in here")
 
 
 def test_where_there_is_no_store_there_is_nobody_to_wait_for(tmp_path):

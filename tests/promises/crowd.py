@@ -74,6 +74,10 @@ class Crowd:
             )
         assert len(self.told) >= enough or not self.are_served, f"nothing for {within_s:g} s"
 
+    def refused(self) -> list[Told]:
+        """Who has been told, so far, that he cannot be served."""
+        return [told for told in self.told if told.is_refused]
+
     @property
     def are_served(self) -> bool:
         """Whether every order so far was placed."""

@@ -13,6 +13,7 @@ import random
 import time
 from contextvars import ContextVar
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 
 from era4_framework.service import Request
@@ -60,6 +61,7 @@ class Tracer:
         """process: the name of this instance. folder: "" if nothing is to be written."""
         self.process = process
         self._path = Path(folder, f"{process}-{os.getpid()}.jsonl") if folder else None
+        self._tape: FileIO | None = None  # opened for the first event, and kept
         self._rng = rng
 
     def inbound(self, header: str) -> Span:
@@ -79,8 +81,10 @@ class Tracer:
         event = {"t": time.monotonic(), "process": self.process, "what": what, "from": source}
         event |= {"to": target, "id": request.key[:LONGEST_ID], "note": note[:LONGEST_NOTE]}
         event |= {"trace": span.trace, "span": span.id, "parent": span.parent}
-        with contextlib.suppress(OSError), self._path.open("a") as tape:  # watching must not hurt
-            tape.write(json.dumps(event) + "\n")
+        with contextlib.suppress(OSError):  # watching must not hurt
+            if self._tape is None:
+                self._tape = self._path.open("ab", buffering=0)
+            self._tape.write(json.dumps(event).encode() + b"\n")  # at once, whole, at the end
 
     def told(self, request: Request) -> str:
         """What a request asks for, as a note: `reserve o-1 sku-0001 2`."""

@@ -2,6 +2,7 @@
 
 import time
 
+import jwt
 import pytest
 
 from era4_framework.errors import Denied
@@ -45,6 +46,30 @@ def test_no_bad_token_proves_anything(name):
     assert not raised.value.is_known
     assert not given or given not in str(raised.value)
     assert raised.value.__cause__ is None, "what the library says may quote the token"
+
+
+def test_a_token_is_proved_once_and_again_when_it_has_expired(monkeypatch):
+    clock = Clock(time.time())
+    receiver = Identity(SECRET, "inventory", clock=clock)
+    sent = Identity(SECRET, "orders", life_s=60).token_for("inventory")
+    assert receiver.caller_of(sent) == "orders"
+
+    def refuse(*_, **__):
+        raise jwt.ExpiredSignatureError
+
+    monkeypatch.setattr(jwt, "decode", refuse)
+    assert receiver.caller_of(sent) == "orders"
+    clock.sleep(61)
+    with pytest.raises(Denied, match="ExpiredSignatureError"):
+        receiver.caller_of(sent)
+
+
+def test_what_is_remembered_of_callers_is_bounded(monkeypatch):
+    monkeypatch.setattr("era4_framework.identity.MOST_PROVEN", 2)
+    receiver = Identity(SECRET, "inventory")
+    for name in ("orders", "reports", "lab"):
+        assert receiver.caller_of(Identity(SECRET, name).token_for("inventory")) == name
+    assert len(receiver._proven) == 1
 
 
 def test_the_secret_is_in_no_representation():

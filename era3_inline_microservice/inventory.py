@@ -36,7 +36,7 @@ BUSY_TIMEOUT_S = 0.4  # for another instance that holds the store: less than a c
 HEARTBEAT_S = 0.5
 LEASE_S = 2.0  # three heartbeats may be lost, the fourth is too late
 REGISTRY_TIMEOUT_S = 0.5  # for one heartbeat
-START_PATIENCE_S = 5.0  # for the store, and for the registry, which heartbeats go on trying
+REGISTRY_PATIENCE_S = 5.0  # at the start; after that the heartbeats go on trying
 QUOTA = {"orders": (500.0, 1000.0), "reports": (5.0, 10.0)}  # caller: calls a second, and at once
 MAY = {"reserve": ("orders",), "release": ("orders",), "catalogue": ("orders", "reports")}
 TOKEN_S = 60.0  # the life of a token; each heartbeat brings a new one
@@ -136,8 +136,8 @@ class Inventory:
         except Refused as refused:
             outcome = shop.unavailable(str(refused), certain=True)
             return _problem(refused.status, outcome, refused.headers)
-        except shop.Busy as error:
-            outcome = shop.unavailable(str(error), certain=True)
+        except shop.Busy:
+            outcome = shop.unavailable("another instance holds the store", certain=True)
             return _problem(503, outcome, {"Retry-After": "1"})
         finally:
             with self.turn:
@@ -183,13 +183,13 @@ class Inventory:
     def register(self, url: str) -> None:
         """Takes a lease before we say that we are ready. Raises ValueError if it is refused."""
         self.url = url
-        until = time.monotonic() + START_PATIENCE_S
+        until = time.monotonic() + REGISTRY_PATIENCE_S
         while time.monotonic() < until:
             complaint = self._tell_registry("PUT")
             if not complaint:
                 return
             time.sleep(0.1)
-        log.warning("registry complaint=%r after_s=%g", complaint, START_PATIENCE_S)
+        log.warning("registry complaint=%r after_s=%g", complaint, REGISTRY_PATIENCE_S)
 
     def keep_lease(self) -> None:
         """The heartbeat: also fills a registry that started again, and is empty."""
@@ -221,7 +221,7 @@ class Inventory:
                 stream=True,
                 allow_redirects=False,
             ) as response:
-                said = response.raw.read1(MOST_REGISTRY_BYTES).decode(errors="replace")
+                said = (response.raw.read1(MOST_REGISTRY_BYTES) or b"").decode(errors="replace")
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             return f"{type(error).__name__}"
         if 400 <= response.status_code < 500:
@@ -425,7 +425,7 @@ def main(
     products = shop.read_catalogue(catalogue) if catalogue else shop.catalogue()
     key = _read_secret(secret)
     with (
-        closing(_opened(store, products)) as stock,
+        closing(shop.Stock(store, products, BUSY_TIMEOUT_S)) as stock,
         closing(_listener(listen)) as listener,
     ):
         inventory = Inventory(stock, products, name, registry, key)
@@ -451,18 +451,6 @@ def main(
             threading.Event().wait()
         finally:
             inventory.drain(heart, server)
-
-
-def _opened(store: Path, products: Sequence[shop.Product]) -> shop.Stock:
-    """The store, shared: others may be filling it, or be at work. Raises ValueError."""
-    until = time.monotonic() + START_PATIENCE_S
-    while True:
-        try:
-            return shop.Stock(store, products, BUSY_TIMEOUT_S)
-        except shop.Busy as error:
-            if time.monotonic() >= until:
-                accepted = "a store that nobody holds for long"
-                raise ValueError(f"store {error}; accepted: {accepted}") from error
 
 
 def _listener(address: str) -> socket.socket:

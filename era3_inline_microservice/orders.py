@@ -323,8 +323,8 @@ class Orders:
             refused = _refusal(request, is_crowded, began)
             self._report("call", "customer", "orders", request, _told(request), flask.g.span)
             outcome = refused or self._serve_one(request)
-        except shop.Busy as error:
-            outcome = shop.unavailable(str(error), certain=True)
+        except shop.Busy:
+            outcome = shop.unavailable("somebody else holds the book", certain=True)
         finally:
             with self.turn:
                 self.in_flight -= 1

@@ -10,6 +10,7 @@ import pytest
 from era0_naive import shop
 from era3_inline_microservice import inventory
 from era3_inline_microservice.inventory import Bucket, Inventory
+from tests.era3.fakes import response, says, server
 from tests.era3.tokens import BAD_TOKENS, SECRET, bearer
 
 ORDERS = bearer("orders")
@@ -281,6 +282,41 @@ def test_who_drains_is_not_ready_and_still_serves(service, client):
     service.draining.set()
     assert client.get("/ready").status_code == 503
     assert reserve(client).status_code == 201
+
+
+REGISTRIES = {
+    "content": (says(response({})), ""),
+    "content without a word": (says(b"HTTP/1.1 204 No Content\r\n\r\n"), "status 204"),
+    "broken": (says(response(b"<html>", 500)), "status 500"),
+    "elsewhere": (says(response({}, 307, "Location: http://127.0.0.1:1/\r\n")), "status 307"),
+    "dead": (lambda _: None, "ConnectionError"),
+    "no registry": (says(b"hello\r\n\r\n"), "ConnectionError"),
+    "asleep": (lambda _: time.sleep(1), "ReadTimeout"),
+    "cut off": (says(response(b"x" * 99)[:60]), ""),  # its status came
+}
+
+
+@pytest.mark.parametrize("registry", REGISTRIES)
+def test_the_heart_goes_on_whatever_the_registry_is(service, registry):
+    script, complaint = REGISTRIES[registry]
+    with server(script) as (service.registry, heard):
+        assert service._beat() == complaint
+    assert heard[0].startswith(b"PUT /services/inventory/inventory-1 ")
+
+
+def test_a_refusal_of_the_registry_says_what_it_said(service):
+    service.url = "http://192.0.2.1:1"
+    with server(says(response({"detail": "accepted: loopback"}, 400))) as (service.registry, _):
+        with pytest.raises(ValueError, match="accepted: loopback"):
+            service.register(service.url)
+        assert "accepted: loopback" in service._beat(), "and the heart goes on"
+
+
+def test_a_registry_that_comes_late_is_waited_for(service):
+    late = [says(response({}, 500)), says(response({}, 500)), says(response({}))]
+    with server(lambda connection: late.pop(0)(connection)) as (service.registry, heard):
+        service.register("http://127.0.0.1:1")
+    assert len(heard) == 3
 
 
 def test_a_span_of_its_own_belongs_to_the_callers_trace(client, tmp_path, monkeypatch):

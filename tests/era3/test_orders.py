@@ -544,6 +544,16 @@ def test_too_many_at_once_are_refused_before_anything_is_done(service, client, s
     assert client.get("/orders/o-1").status_code == 404
 
 
+def test_a_book_that_somebody_holds_is_a_certain_refusal(service, client, monkeypatch):
+    def busy(*_):
+        raise shop.Busy("/where/it/is/book.db was locked")
+
+    monkeypatch.setattr(service.book, "begin", busy)
+    answer = place(client)
+    assert (answer.status_code, answer.get_json()["certain"]) == (503, True)
+    assert "/where/it/is" not in answer.text
+
+
 @pytest.mark.parametrize("patience", ["soon", "-1", "1.5", "", "1" * 10])
 def test_a_deadline_that_is_none_is_named(client, script, patience):
     asked = script(RESERVED)

@@ -44,10 +44,10 @@ class Load:
             thread.start()
 
     def more(self, orders: int) -> str:
-        """Wait until so many more were answered; what came of those since the last such word."""
+        """Wait until so many more were answered; what came of all since the last such word."""
         longest_s = (orders + 1) * (self._patience_s + PAUSE_S)  # if nobody answers anybody
         with self._turn:
-            enough = self._told + orders
+            enough = len(self._answers) + orders  # what was done meanwhile took its time
             self._turn.wait_for(lambda: len(self._answers) >= enough, longest_s)
             answers, self._told = self._answers[self._told :], len(self._answers)
         began, self._told_at = self._told_at, time.monotonic()

@@ -1,25 +1,14 @@
 """The difference between two eras' files: what the reader must learn anew, and what vanished."""
 
-import ast
 import difflib
-import io
-import tokenize
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeGuard
 
+from lab.concerns.lines import python_code
 from lab.docs import ROOT
 from lab.docs.cut import cut
 
 CONTEXT_LINES = 2
-NO_CODE = (
-    tokenize.COMMENT,
-    tokenize.NL,
-    tokenize.NEWLINE,
-    tokenize.INDENT,
-    tokenize.DEDENT,
-    tokenize.ENDMARKER,
-)
 
 
 @dataclass(frozen=True)
@@ -61,23 +50,7 @@ def code_lines(patterns: str, root: Path = ROOT) -> int:
     left_out = [glob[1:] for glob in globs if glob.startswith("!")]
     files = {file for glob in globs if not glob.startswith("!") for file in root.glob(glob)}
     return sum(
-        len(_code_lines(file.read_text("utf-8")))
+        len(python_code(file.read_text("utf-8")))
         for file in files
         if not any(file.match(name) for name in left_out)
     )
-
-
-def _code_lines(source: str) -> set[int]:
-    lines: set[int] = set()
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type not in NO_CODE:
-            lines.update(range(token.start[0], token.end[0] + 1))
-    for node in ast.walk(ast.parse(source)):
-        if _is_docstring(node):
-            lines -= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
-    return lines
-
-
-def _is_docstring(node: ast.AST) -> TypeGuard[ast.Expr]:
-    is_value = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    return is_value and isinstance(node.value.value, str)  # type: ignore[attr-defined]

@@ -13,7 +13,17 @@ from typing import Any
 from pymdownx.highlight import Highlight
 from pymdownx.superfences import SuperFencesException
 
-from lab.docs import CAPTURED, DocsError, changes, figures, plot, promises, recording, states
+from lab.docs import (
+    CAPTURED,
+    DocsError,
+    changes,
+    concerns,
+    figures,
+    plot,
+    promises,
+    recording,
+    states,
+)
 from lab.docs.cut import cut
 from lab.docs.options import Asked, read
 
@@ -187,6 +197,18 @@ def promised(asked: Asked, md: Any) -> str:
     """The table of promises, for all eras or some."""
     content = json.loads((CAPTURED / "promises.json").read_text(encoding="utf-8"))
     return promises.draw(content, asked.values.get("eras", "").split())
+
+
+@_fence("title", "eras")
+def where(asked: Asked, md: Any) -> str:
+    """Lines for each concern: who has them, era by era."""
+    return concerns.where(asked.need("eras").split(), asked.need("title"))
+
+
+@_fence("title", "eras")
+def learning(asked: Asked, md: Any) -> str:
+    """What the author of a service must know of each era's library."""
+    return concerns.learning(asked.need("eras").split(), asked.need("title"))
 
 
 def _nothing() -> str:

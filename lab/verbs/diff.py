@@ -2,6 +2,8 @@
 
 eras diff 1 2              all files with the same name, and which came and went
 eras diff 1 2 orders.py    one of them
+eras diff --concerns       where the code went: lines for each concern, in all eras or two
+eras diff --to-learn       what the author of a service must know of his era's library
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from rich.text import Text
 
 from lab.find import Era, find
 from lab.screen import say, screen
+from lab.verbs import concerns
 
 SUFFIXES = (".py", ".mjs", ".toml")
 CONTEXT_LINES = 3
@@ -24,16 +27,29 @@ class NoSuchFile(ValueError):
     """The message names the file and those that are there."""
 
 
+class WrongEras(ValueError):
+    """The message says how many are accepted."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments to `parser`."""
-    parser.add_argument("a", metavar="A", help="an era: a number, or the name of a package")
-    parser.add_argument("b", metavar="B", help="another one")
+    parser.add_argument("a", metavar="A", nargs="?", help="an era: a number, or a package's name")
+    parser.add_argument("b", metavar="B", nargs="?", help="another one")
     parser.add_argument("file", metavar="FILE", nargs="?", help="only this file, as orders.py")
     parser.add_argument("--stat", action="store_true", help="only the counts")
+    counts = parser.add_mutually_exclusive_group()
+    counts.add_argument("--concerns", action="store_true", help="lines for each concern instead")
+    counts.add_argument("--to-learn", action="store_true", help="what must be known instead")
+    parser.add_argument("--json", action="store_true", help="of these two both, as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the difference. Returns 0."""
+    named = [name for name in (options.a, options.b) if name]
+    if options.concerns or options.to_learn:
+        return concerns.run(named, options.json, options.to_learn)
+    if len(named) != 2:
+        raise WrongEras(f"{len(named)} eras named; accepted: two, or --concerns or --to-learn")
     console = screen()
     old, new = find(options.a), find(options.b)
     if options.file:

@@ -22,6 +22,8 @@ FENCES = {
     "plot": fences.graph,
     "figures": fences.table,
     "states": fences.machine,
+    "concerns": fences.where,
+    "to-learn": fences.learning,
 }
 
 
@@ -234,3 +236,20 @@ def test_the_table_of_promises_says_why_and_where() -> None:
     assert '<td class="kept">kept</td>' in html
     with pytest.raises(DocsError, match="era '9'"):
         promises.draw({"promises": [{"claim": "c", "eras": eras}]}, ["9"])
+
+
+def test_the_table_of_concerns_says_who_took_what() -> None:
+    page = show("```concerns\neras: 1 2\ntitle: To the kernel\n```")
+    assert "<th>era 1</th><th>era 2</th>" in page
+    assert "<small>in the kernel</small>" in page
+
+
+def test_what_must_be_learned_is_counted_for_the_page() -> None:
+    page = show("```to-learn\neras: 2 4\ntitle: To be learned\n```")
+    assert "<th>names imported</th><td>4</td>" in page
+
+
+@pytest.mark.parametrize(("eras", "complaint"), [("9", "unknown era '9'"), ("", "eras")])
+def test_an_era_that_there_is_not_stops_the_build(eras, complaint) -> None:
+    with pytest.raises(SuperFencesException, match=complaint):
+        show(f"```concerns\neras: {eras}\ntitle: x\n```")

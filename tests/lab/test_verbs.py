@@ -48,6 +48,7 @@ def test_every_verb_has_help(verb):
         (["up", "no/era"], "unknown era 'no/era'"),
         (["demo", "0", "7"], "unknown era '7'"),
         (["diff", "0", "1", "shop.c"], "file 'shop.c' is in neither era; accepted: "),
+        (["diff", "1"], "1 eras named; accepted: two, or --concerns or --to-learn"),
         (["trace", "0", "--loss", "1.5"], "loss is 1.5; accepted: a probability from 0 to 1"),
         (["trace", "0", "--there", "drop,eat"], "'eat'; accepted: "),
         (["trace", "0", "--op", "steal"], "accepted are place ORDER SKU QUANTITY"),

@@ -32,14 +32,14 @@ from era4_framework.policies.deadline import Deadline
 from era4_framework.protocol import token_in
 from era4_framework.service import Request, Response, serving_until
 from era4_framework.tracing import Span, read_traceparent, serving
-from tests.era4.virtual import RESERVED, SECRET, Play, fails
+from tests.era4.virtual import RESERVED, SECRET, Play, fails, fails_first
 
 IN_TURN = BalancerConfig("round_robin")
 REFUSED = ConnectFailed("no connection")
 
 
 def in_turn(breaker: BreakerConfig | None = None, attempts: int = 3) -> ClientConfig:
-    """Of those that were not tried yet: b first, then a, then c."""
+    """Everybody in turn."""
     retry = RetryConfig(attempts=attempts)
     return ClientConfig(balancer=IN_TURN, retry=retry, breaker=breaker or BreakerConfig())
 
@@ -77,7 +77,9 @@ def test_a_refusal_of_the_business_is_an_answer():
     play = Play().everybody(lambda _: refused)
     assert play.reserve() == refused
     assert len(play.attempts) == 1
-    assert play.counted("attempts_total", callee="inventory", instance="b", verdict="success")
+    assert play.counted(
+        "attempts_total", callee="inventory", instance=play.asked(), verdict="success"
+    )
 
 
 # ---- again
@@ -85,10 +87,10 @@ def test_a_refusal_of_the_business_is_an_answer():
 
 def test_who_was_not_reached_is_left_for_another_one_after_a_pause():
     """Pauses are half of 25 and of 50 ms here."""
-    play = Play(in_turn())
-    play.acts = {"b": fails(REFUSED), "a": fails(REFUSED)}
+    play = Play().everybody(fails_first(REFUSED, attempts=2))
     assert play.reserve() == RESERVED
-    assert play.timeline() == [(0.0, "b"), (0.0125, "a"), (0.0375, "c")]
+    assert play.moments() == [0.0, 0.0125, 0.0375]
+    assert sorted(play.asked()) == ["a", "b", "c"]
 
 
 def test_after_the_last_attempt_its_error_comes_out_and_says_how_many_there_were():
@@ -163,20 +165,23 @@ def test_nobody_else_is_asked_who_would_say_the_same(kind):
 
 def test_one_lost_attempt_makes_the_fate_of_all_unknown():
     """Certainly not executed was the second attempt, not the first."""
-    play = Play(in_turn(attempts=2))
-    play.acts = {"b": fails(Timeout("b: silent")), "a": fails(REFUSED)}
-    with pytest.raises(Timeout, match=r"no connection \(attempt 2 of 2\); before that, b: silent"):
+
+    def lost_and_then_refused(request: Request) -> Response:
+        raise Timeout("silent") if request.attempt == 1 else REFUSED
+
+    play = Play().everybody(lost_and_then_refused)
+    with pytest.raises(Timeout, match=r"no connection \(attempt 3 of 3\); before that, silent"):
         play.reserve()
 
 
 def test_an_answer_after_a_lost_attempt_says_that_it_is_not_the_whole_truth():
-    play = Play(in_turn())
+    play = Play()
     assert play.reserve().is_sure
-    play.acts = {"c": fails(Timeout("silent"))}
+    play.everybody(fails_first(Timeout("silent")))
     assert not play.reserve().is_sure
-    play.acts = {"b": fails(REFUSED)}
+    play.everybody(fails_first(REFUSED))
     assert play.reserve().is_sure, "who was not reached did nothing"
-    assert play.asked() == "bcbba", "the second and the third request took two attempts each"
+    assert len(play.attempts) == 1 + 2 + 2
 
 
 def test_an_empty_budget_allows_no_retry():
@@ -443,14 +448,14 @@ def test_what_nobody_serves_begins_a_trace_of_its_own():
 
 
 def test_a_request_is_counted_once_and_its_attempts_one_by_one():
-    play = Play(in_turn())
-    play.acts = {"b": fails(REFUSED)}
+    play = Play().everybody(fails_first(REFUSED))
     play.reserve()
     labels = {"caller": "orders", "callee": "inventory", "op": "reserve"}
     assert play.counted("requests_total", outcome="reserved", **labels) == 1
     assert play.counted("request_seconds_sum", **labels) == pytest.approx(0.0125)
-    assert play.counted("attempts_total", callee="inventory", instance="b", verdict="failure") == 1
-    assert play.counted("attempts_total", callee="inventory", instance="a", verdict="success") == 1
+    for instance, verdict in zip(play.asked(), ["failure", "success"], strict=True):
+        attempts = {"callee": "inventory", "instance": instance, "verdict": verdict}
+        assert play.counted("attempts_total", **attempts) == 1
 
 
 def test_an_outcome_that_nobody_knows_makes_no_time_series_of_its_own():

@@ -124,3 +124,14 @@ def fails(error: CallFailed) -> Behaviour:
         raise error
 
     return act
+
+
+def fails_first(error: CallFailed, attempts: int = 1) -> Behaviour:
+    """A behaviour: this error for a request's first attempts, then what was asked for."""
+
+    def act(request: Request) -> Response:
+        if request.attempt <= attempts:
+            raise error
+        return RESERVED
+
+    return act

@@ -50,7 +50,7 @@ class Balancer:
         """
         if not candidates:
             return None
-        admitted = [each for each in candidates if admits(each)]
+        admitted = list(filter(admits, candidates))
         drawn: Sequence[C] = admitted or candidates
         if tried:
             drawn = [each for each in drawn if each not in tried] or drawn

@@ -85,4 +85,8 @@ def test_a_promise(promise: Promise, target: Target, seed, tmp_path) -> None:
         pcap=capture,
         instances=promise.instances,
     ) as stage:
-        promise.when(Trial(stage, Stranger(stage, capture), patience_s))
+        try:
+            promise.when(Trial(stage, Stranger(stage, capture), patience_s))
+        finally:
+            for role in stage.roles:
+                stage.kill(role)  # asked kindly, each would drain for a second

@@ -34,6 +34,7 @@ COMMANDS = (
     _eras("era2-diff", "eras diff 1 2 --stat", is_steady=True),
     _eras("era3-story", "eras demo 3"),
     _eras("era3-diff", "eras diff 2 3 --stat", is_steady=True),
+    _python("era3-refusals", "python -m lab.docs.refusals 3"),
     _eras("era4-story", "eras demo 4"),
     _eras("era4-diff", "eras diff 3 4 --stat", is_steady=True),
     _eras("doctor", "eras doctor"),

@@ -78,7 +78,7 @@ class Retrying:
         4. all requests together are sent again too often already
         """
         number = f"attempt {request.attempt}"
-        if not judge(failure, 1, 1).may_retry(request.may_repeat):
+        if not judge(failure).may_retry(request.may_repeat):
             return 0.0, f"{number}, not to be sent again"
         if request.attempt >= self._attempts:
             return 0.0, f"{number} of {self._attempts}"

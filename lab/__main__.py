@@ -4,6 +4,7 @@ eras demo                     the tour, in under a minute
 eras up 1 --loss 0.1          an era to play with
 eras trace 1 --loss 0.3       one order over a bad wire, as a ladder
 eras diff 1 2 orders.py       what the kernel took over
+eras diff --concerns          where the code of each concern went
 eras measure transport        the figures
 eras doctor                   what this machine can do
 """

@@ -44,14 +44,13 @@ def _on_the_same_connection(
     ports = (first[TCP].sport, first[TCP].dport)
     packets = [packet for packet in map(IP, seen) if TCP in packet]
     ours = [packet for packet in packets if (packet[TCP].sport, packet[TCP].dport) == ports]
-    begins = first[TCP].seq
-    pieces = {packet[TCP].seq: _content(packet) for packet in ours}  # once, if sent again
-    request = b"".join(
-        pieces[seq] for seq in sorted(pieces, key=lambda seq: (seq - begins) % WRAP)
-        if (seq - begins) % WRAP < WRAP // 2
-    )  # fmt: skip
+    pieces = {packet[TCP].seq: _content(packet) for packet in ours if _content(packet)}
+    request, at = b"", first[TCP].seq
+    while at in pieces:
+        request += pieces[at]
+        at = (at + len(pieces[at])) % WRAP
     forged = ours[-1].copy()  # whose ACK number is the latest
-    forged[TCP].seq = (begins + len(request)) % WRAP if guess is None else guess
+    forged[TCP].seq = at if guess is None else guess
     forged[TCP].flags = "PA"
     _refill(forged[TCP], request.replace(*swap))
     del forged[TCP].chksum

@@ -1,10 +1,8 @@
 """One shop on trial: ask it, and say in the table's words how it failed."""
 
 import itertools
-import sqlite3
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from era0_naive import shop
@@ -12,7 +10,6 @@ from lab.contract import Customer, CustomerTimeout, NoOutcome
 from lab.history import Recorder
 from lab.laws import check
 from lab.stage import Stage
-from lab.wire.process import WireProcess
 from tests.promises.crowd import Crowd
 from tests.promises.failures import (
     DoubleBooked,
@@ -142,14 +139,6 @@ class Trial:
             return caller
         return mint(secret_in(self.stage.secret), caller, "inventory")
 
-    @contextmanager
-    def stock_locked(self) -> Iterator[None]:
-        """Somebody else writes into inventory's store, and takes long over it."""
-        with closing(sqlite3.connect(self.stage.directory / "stock.db")) as other:
-            other.execute("BEGIN IMMEDIATE")
-            yield
-            other.rollback()
-
     def has_come(self, what: str, order_id: str, instance: str = "") -> bool:
         """Whether an inventory, or this one, has reported that such a request was dealt with."""
         those = [instance] if instance else self.stage.instances
@@ -160,30 +149,6 @@ class Trial:
             and event.note.startswith(what)
             for event in self.stage.trace()
         )
-
-    def paths(self) -> list[WireProcess]:
-        """The wire of each instance by itself; before there are several, the only one."""
-        if not self.stage.era.speaks_http:
-            return [self.wire]
-        return [self.stage.wire_of(name) for name in self.stage.instances]
-
-    def lose_answers(self) -> None:
-        """What orders asks still arrives; what it is answered does not."""
-        if self.stage.era.speaks_http:  # cut off in one direction, no new connection comes about
-            self.wire.toxics("back", timeout_s=0.0)
-        else:
-            self.wire.partition("back")
-
-    def heal(self) -> None:
-        """Of lost answers."""
-        if self.stage.era.speaks_http:
-            self.wire.toxics()
-        else:
-            self.wire.heal()
-
-    def carried_back(self) -> int:
-        """Bytes that inventory has put on the wire so far."""
-        return self.wire.stats()["back"]["bytes"]
 
     def until(self, observed: Callable[[], bool], what: str, within_s: float = BOUND_S) -> None:
         """Look until it can be seen. Raises AssertionError after `within_s`."""

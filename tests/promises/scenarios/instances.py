@@ -12,6 +12,7 @@ from lab.find import child_environment
 from tests.promises.failures import Slow, StaysDown
 from tests.promises.stand_in import StandIn
 from tests.promises.trial import BOUND_S, Trial
+from tests.promises.trouble import bytes_there, paths
 from tests.promises.web import Request, exchange
 
 FAILURES_TO_TRIP = 5  # of the wire contract: so often an instance may fail before it is left alone
@@ -52,7 +53,7 @@ def one_of_several_hangs(trial: Trial) -> None:
     trial.must_place("before")
     trial.stage.pause(trial.instance)
     try:
-        _must_be_left_alone(trial, lambda: trial.paths()[0].stats()["there"]["bytes"])
+        _must_be_left_alone(trial, lambda: bytes_there(paths(trial.stage)[0]))
     finally:
         trial.stage.resume(trial.instance)
     trial.laws_hold()
@@ -91,14 +92,13 @@ def one_of_several_is_slow(trial: Trial) -> None:
     Four customers at once: who counts how busy each is sees it, who takes turns does not.
     """
     trial.must_place("before")
-    paths = trial.paths()
-    paths[0].set(delay_s=0.2)
-    before = [path.stats()["there"]["bytes"] for path in paths]
+    ways = paths(trial.stage)
+    ways[0].set(delay_s=0.2)
+    before = [bytes_there(way) for way in ways]
     with trial.crowd(4) as crowd:
-        crowd.go_on(36 if len(paths) > 1 else 8)
+        crowd.go_on(36 if len(ways) > 1 else 8)
     crowd.must_be_served()
-    after = [path.stats()["there"]["bytes"] for path in paths]
-    work = [late - early for early, late in zip(before, after, strict=True)]
+    work = [bytes_there(way) - early for way, early in zip(ways, before, strict=True)]
     if work[0] > sum(work) / 3:  # half of it, if orders took turns
         raise Slow(f"the slow one did {work[0] / sum(work):.0%} of the work")
 

@@ -6,6 +6,7 @@ from tests.promises.failures import Slow, Unlimited
 from tests.promises.scenarios.instances import listed
 from tests.promises.stand_in import StandIn
 from tests.promises.trial import Trial
+from tests.promises.trouble import stock_locked
 from tests.promises.web import Answer, Request, exchange
 
 AT_ONCE_S = 1.5  # a refusal at once takes milliseconds; the patience of eras 1 and 2, seconds
@@ -23,7 +24,7 @@ def more_customers_than_it_can_serve(trial: Trial) -> None:
     """
     trial.must_place("before")
     crowd = trial.crowd(40, each=1)
-    with trial.stock_locked():
+    with stock_locked(trial.stage):
         crowd.come()
         are_told = trial.sees(lambda: len(crowd.refused()) >= AT_ONCE, within_s=AT_ONCE_S)
         answer = _one_more(trial) if are_told else None

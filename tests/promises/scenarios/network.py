@@ -6,6 +6,7 @@ from contextlib import suppress
 from lab.wire.process import WireProcess
 from tests.promises.failures import Unavailable
 from tests.promises.trial import Trial
+from tests.promises.trouble import bytes_back, paths
 
 
 def packets_are_lost(trial: Trial) -> None:
@@ -105,11 +106,11 @@ def the_peer_falls_silent(trial: Trial) -> None:
 def the_peer_dies_in_mid_answer(trial: Trial) -> None:
     """Half a catalogue has arrived: it must not pass for a whole one, nor be waited for."""
     trial.must_place("before")
-    before = trial.carried_back()
+    before = bytes_back(trial.wire)
     trial.wire.set("back", rate_bps=2e6)
     with ThreadPoolExecutor(1) as background:
         asking = background.submit(trial.must_show_all_goods)
-        trial.until(lambda: trial.carried_back() - before > 50_000, "half of it under way")
+        trial.until(lambda: bytes_back(trial.wire) - before > 50_000, "half of it under way")
         trial.stage.kill(trial.instance)
     with suppress(Unavailable):  # an apology is what was promised
         asking.result()
@@ -132,18 +133,17 @@ def the_connection_is_reset_in_mid_answer(trial: Trial) -> None:
 def one_of_several_connections_is_reset_in_mid_answer(trial: Trial) -> None:
     """There is another path to the same goods, and time enough: the customer need not notice."""
     trial.must_place("before")
-    _ask_while_connections_are_reset(trial, trial.paths())
+    _ask_while_connections_are_reset(trial, paths(trial.stage))
 
 
-def _ask_while_connections_are_reset(trial: Trial, paths: list[WireProcess]) -> None:
+def _ask_while_connections_are_reset(trial: Trial, ways: list[WireProcess]) -> None:
     """On the path that is in the middle of its answer. Raises what the customer is told."""
-    before = [path.stats()["back"]["bytes"] for path in paths]
+    before = [bytes_back(way) for way in ways]
     trial.wire.set("back", rate_bps=3e6)
 
     def under_way() -> list[WireProcess]:
-        now = [path.stats()["back"]["bytes"] for path in paths]
-        grown = [after - earlier for after, earlier in zip(now, before, strict=True)]
-        return [path for path, grew in zip(paths, grown, strict=True) if grew > 50_000]
+        grown = [bytes_back(way) - early for way, early in zip(ways, before, strict=True)]
+        return [way for way, grew in zip(ways, grown, strict=True) if grew > 50_000]
 
     with ThreadPoolExecutor(1) as background:
         asking = background.submit(trial.must_show_all_goods)

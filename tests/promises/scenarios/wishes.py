@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from tests.promises.failures import ForNobody, Hangs
 from tests.promises.trial import Trial
+from tests.promises.trouble import answers_lost, bytes_there, paths, stock_locked
 from tests.promises.web import Request, exchange
 
 PATIENCE_MS = 300
@@ -29,12 +30,10 @@ def the_last_goods_are_ordered_twice(trial: Trial) -> None:
 
 
 def _lose_the_answer_and_crash(trial: Trial, quantity: int) -> None:
-    trial.lose_answers()
-    with ThreadPoolExecutor(1) as background:
+    with ThreadPoolExecutor(1) as background, answers_lost(trial.stage):
         background.submit(trial.asked, trial.order("once", quantity))
         trial.until(lambda: trial.reservations_of("once") == 1, "the reservation")
         trial.stage.kill("orders")
-    trial.heal()
     trial.stage.restart("orders")
 
 
@@ -73,10 +72,11 @@ def a_request_comes_too_late(trial: Trial) -> None:
 
 
 def _order_that_also_went_to(trial: Trial, sleeper: str) -> str:
+    path = paths(trial.stage)[0]
     for n in range(40):
-        before = trial.paths()[0].stats()["there"]["bytes"]
+        before = bytes_there(path)
         trial.must_place(f"late-{n}")
-        if trial.paths()[0].stats()["there"]["bytes"] > before:
+        if bytes_there(path) > before:
             return f"late-{n}"
     raise AssertionError(f"of 40 orders none was ever tried at {sleeper}")
 
@@ -84,7 +84,7 @@ def _order_that_also_went_to(trial: Trial, sleeper: str) -> str:
 def the_customer_has_gone(trial: Trial) -> None:
     """The store is locked for longer than the customer has time. Then it is free again."""
     trial.must_place("before")
-    with trial.stock_locked():
+    with stock_locked(trial.stage):
         _ask_and_leave(trial)
     trial.until(lambda: trial.has_come("reserve", "late"), "inventory has dealt with it")
     if trial.reservations_of("late"):

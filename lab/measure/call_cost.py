@@ -53,7 +53,7 @@ def _part(
 
     def run(step: Step) -> list[Figure]:
         with Sides() as started:
-            sides = SIDES[end](started)
+            sides = sides_of(started)
             take_turns(sides, 1, BLOCK_CALLS)  # a warm-up
             costs: dict[str, list[Cost]] = {name: [] for name in sides}
             for number in range(1, rounds + 1):
@@ -77,12 +77,6 @@ def server_sides(sides: Sides) -> dict[str, Block]:
     urls = {"flask": sides.server("flask", "flask")}
     urls |= {name: sides.server(name, "stack", traced) for name, traced in OURS.items()}
     return {name: sides.server_of(sides.caller("plain", url), url) for name, url in urls.items()}
-
-
-SIDES: dict[str, Callable[[Sides], dict[str, Block]]] = {
-    "client": client_sides,
-    "server": server_sides,
-}
 
 
 def names(end: str) -> tuple[str, ...]:

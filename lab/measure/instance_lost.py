@@ -79,7 +79,7 @@ def _part(fault: str, rounds: int, healthy_s: float, look_s: float) -> Part:
 def lose(era: str, fault: str, number: int, healthy_s: float, look_s: float) -> Lost:
     """Play one round: load, after `healthy_s` the fault, `look_s` more of load.
 
-    Raises CannotMeasure if the era does not start.
+    Raises CannotMeasure if the era does not start, or fails orders before it is hurt.
     """
     lost = f"inventory-{1 + number % INSTANCES}"
     try:
@@ -96,6 +96,10 @@ def lose(era: str, fault: str, number: int, healthy_s: float, look_s: float) -> 
     except RoleFailed as failure:
         raise CannotMeasure(f"era {era}: {failure}") from failure
     before = due_within(asked, fault_s - healthy_s, fault_s)
+    failed = sum(one.is_failed for one in before)
+    if failed or not before:
+        too_much = f"{failed} of {len(before)} orders failed before anything was hurt"
+        raise CannotMeasure(f"era {era}: {too_much}: this machine has no room for the load")
     return Lost(before, due_within(asked, fault_s, end_s), fault_s, end_s)
 
 

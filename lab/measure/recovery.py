@@ -29,7 +29,8 @@ def recovered_after_s(
     recovered_s = end_s - fault_s
     for number in range(int((recovered_s - WINDOW_S) / STEP_S), -1, -1):
         begin_s = fault_s + number * STEP_S
-        if p99_s(due_within(asked, begin_s, begin_s + WINDOW_S)) >= SLOW * healthy_p99_s:
+        window = due_within(asked, begin_s, begin_s + WINDOW_S)
+        if not window or p99_s(window) >= SLOW * healthy_p99_s:
             break
         recovered_s = number * STEP_S
     return recovered_s

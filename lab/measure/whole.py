@@ -8,6 +8,7 @@ from typing import Any
 from lab.measure import CannotMeasure, Interrupted, machine
 from lab.measure.turns import Part, Remaining, chosen, duration
 
+BUSY = 0.7  # processes that run or want to, besides this one
 SILENT_S = 2.0  # whoever waits for longer wants to know for what
 
 
@@ -28,6 +29,8 @@ def measure(
     progress(f"{sum(len(part.names) for part in plan)} figures in about {duration(planned_s)}")
     remaining = Remaining(planned_s, progress)
     described = machine.describe()
+    if described["load_before"] > BUSY:
+        progress(f"this machine is busy, load {described['load_before']}: the figures will show it")
     found: list[dict[str, Any]] = []
 
     def whole() -> dict[str, Any]:

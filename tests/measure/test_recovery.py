@@ -44,6 +44,10 @@ def test_less_than_twice_as_slow_is_healthy():
     assert recovered(orders([10.1, 10.2, 10.3], slow_s=0.0201)) > 0.0
 
 
+def test_a_second_without_any_order_is_no_recovery():
+    assert recovered([one for one in orders([]) if one.due_s < 13.5]) == pytest.approx(5.0)
+
+
 def test_a_course_has_one_list_per_step():
     asked = [Asked(9.9, 1.0, "placed"), Asked(10.0, 2.0, "placed"), Asked(10.6, 3.0, "placed")]
     assert course(asked, FAULT_S, [-0.5, 0.0, 0.5, 1.0]) == [[1.0], [2.0], [3.0]]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab.measure import CannotMeasure, Interrupted
+from lab.measure import CannotMeasure, Interrupted, machine
 from lab.measure.figure import Figure, alone
 from lab.measure.turns import Part, Step
 from lab.measure.whole import measure
@@ -44,7 +44,15 @@ def test_a_long_part_is_told_before_it_begins():
     told: list[str] = []
     long = Part(("a",), 60.0, fine("a").run)
     measure([long, fine("b")], {}, told.append, "")
-    assert told[1:] == ["a begins, about 60 s"]
+    assert told[-1] == "a begins, about 60 s"
+
+
+@pytest.mark.parametrize(("load", "is_told"), [(0.1, False), (5.2, True)])
+def test_a_busy_machine_is_told(monkeypatch, load, is_told):
+    told: list[str] = []
+    monkeypatch.setattr(machine, "describe", lambda: {"load_before": load})
+    measure([fine("a")], {}, told.append, "")
+    assert any("busy" in line for line in told) == is_told
 
 
 def test_what_was_not_asked_for_is_missing_too() -> None:

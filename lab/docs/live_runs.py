@@ -24,6 +24,7 @@ PATIENCE_S = 8.0
 PATIENCE_WITH_ERA_0_S = 1.0  # it waits for ever, the others give up
 MOST_TAKES = 12  # until chance has chosen the instance that the story is about
 QUIET_S = 0.1  # many times the wire's round trip
+MOST_ROOMY_LANES = 3  # of more each is narrow
 NO_ANSWER = "no answer"  # what era 4 writes of an attempt that came to nothing
 WAY = Knobs(delay_s=0.005)
 
@@ -103,14 +104,23 @@ class _Reader:
             if key in self._under_way:
                 self._under_way[key]["fate"] = event.note
         elif event.what == "note":
-            # what was asked stands in the row above: a customer's complaint need not repeat it
-            self._recorder.note(at_s, event.process, event.note.partition(" to b'")[0])
+            is_narrow = len(self._recorder.lanes) > MOST_ROOMY_LANES
+            self._recorder.note(at_s, event.process, _remark(event, is_narrow))
         elif "customer" in (event.source, event.target):
             kind = event.what
             said = self._recorder.send(at_s, event.source, event.target, event.note, kind)
             self._recorder.arrive(said, at_s)
         elif remark := _between_services(event):
             self._recorder.note(at_s, event.process, remark)
+
+
+def _remark(event: Event, is_narrow: bool) -> str:
+    """A note without what was asked: for a customer's complaint it stands in the row above, and
+    for what an inventory did in the arrow, which is repeated only where there is room.
+    """
+    if is_narrow and event.process != "orders":
+        return event.note.rpartition(": ")[2]
+    return event.note.partition(" to b'")[0]
 
 
 def _between_services(event: Event) -> str:
@@ -193,9 +203,9 @@ def _run(
 def _attempt(
     name: str, title: str, play: Callable[[Stage, Customer], None]
 ) -> tuple[str, Callable[[], dict[str, Any]]]:
-    """A run in which the first attempt fails."""
+    """A run in which two attempts fail."""
     take = partial(record, name[3], "portable", title, play)
-    return name, partial(record_until, "attempt 2", take)
+    return name, partial(record_until, "attempt 3", take)
 
 
 LIVE = dict(

@@ -7,6 +7,7 @@
 {
 const SVG = "http://www.w3.org/2000/svg";
 const TOP = 46, LINE = 14, GUTTER = 62, PIXELS_PER_S = 70, BEAT_MS = 900;
+const LEAST_GAP = 64, NAMED_GAP = 90; // between lanes: below the first one must scroll, below the other names are cut
 const ICONS = { // drawn, not letters: many fonts have no signs for media controls
   play: "M5 3l12 7-12 7z", pause: "M4 3h4v14H4zM12 3h4v14h-4z",
   back: "M4 3h3v14H4zM17 3v14L8 10z", next: "M13 3h3v14h-3zM3 3v14l9-7z",
@@ -146,7 +147,8 @@ class PacketLadder extends HTMLElement {
 
   /* Lay out anew for the width there is; the place in the run stays. */
   fit() {
-    const width = clamp(this.$(".view").clientWidth, 280, 900);
+    const least = Math.max(280, GUTTER + 64 + LEAST_GAP * (this.run.lanes.length - 1));
+    const width = clamp(this.$(".view").clientWidth, least, 900);
     if (width === this.width) return;
     const share = this.width && this.end ? this.at / this.end : 1;
     this.width = width;
@@ -183,10 +185,11 @@ class PacketLadder extends HTMLElement {
     this.end = y + 6;
     const height = y + 30;
     const svg = draw("svg", { width: this.width, height, viewBox: `0 0 ${this.width} ${height}`, "aria-hidden": "true" });
-    for (const lane of lanes) {
+    lanes.forEach((lane, k) => {
+      const stem = lane.replace(/-\d+$/, ""), isCut = gap < NAMED_GAP && k > 0 && lanes[k - 1].startsWith(`${stem}-`);
       svg.append(draw("line", { x1: x[lane], x2: x[lane], y1: 32, y2: height - 8, class: "rail" }),
-        draw("text", { x: x[lane], y: 20, "text-anchor": "middle", class: "lane" }, lane));
-    }
+        draw("text", { x: x[lane], y: 20, "text-anchor": "middle", class: "lane" }, isCut ? lane.slice(stem.length) : lane));
+    });
     this.items = [];
     let free = 0, told = "";
     for (const row of this.rows) { // the clock, where it has moved on and there is room for it

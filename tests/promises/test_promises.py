@@ -1,9 +1,14 @@
 """Every cell of the table is run: what is kept must hold, what is not must fail as it says."""
 
+import json
+import shutil
+from pathlib import Path
+
 import pytest
 
-from lab.find import find
-from lab.stage import Stage
+from era0_naive import shop
+from lab.find import ROOT, find
+from lab.stage import Stage, Variant
 from tests.promises.failures import Hangs
 from tests.promises.stranger import Stranger
 from tests.promises.table import PROMISES, Absent, Cell, Not, Promise
@@ -11,6 +16,7 @@ from tests.promises.trial import BOUND_S, Trial
 from tests.targets import Target, marks, targets
 
 PACKETS = ("udp", "ip")
+IN_JAVASCRIPT = ROOT / "era4_framework" / "inventory.mjs"
 PATIENCE_WITH_WHO_HANGS_S = 1.0  # the wire's round trip is a thousandth of it
 
 
@@ -44,6 +50,8 @@ def why_not_here(promise: Promise, target: Target) -> str:
     cell = cell_of(promise, target)
     if isinstance(cell, Absent):
         return cell.why
+    if promise.in_node and not shutil.which("node"):
+        return "node is not installed (node >= 18)"
     era = find(target.era)
     has_packets = target.form == "real" or era.schemes[target.form] in PACKETS
     if promise.trouble == "packets" and not has_packets:
@@ -84,9 +92,23 @@ def test_a_promise(promise: Promise, target: Target, seed, tmp_path) -> None:
         directory=tmp_path,
         pcap=capture,
         instances=promise.instances,
+        catalogue=goods(tmp_path) if promise.in_node else None,
+        variants={"inventory-1": in_node()} if promise.in_node else {},
     ) as stage:
         try:
             promise.when(Trial(stage, Stranger(stage, capture), patience_s))
         finally:
             for role in stage.roles:
                 stage.kill(role)  # asked kindly, each would drain for a second
+
+
+def in_node() -> Variant:
+    """It registers nowhere by itself: even that was a matter of the library."""
+    return Variant(argv=[str(shutil.which("node")), str(IN_JAVASCRIPT)], registers=False)
+
+
+def goods(folder: Path) -> Path:
+    """What is sold, as a file: only Python has the seeded catalogue."""
+    path = folder / "catalogue.json"
+    path.write_text(json.dumps(shop.catalogue()))
+    return path

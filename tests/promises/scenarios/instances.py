@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from lab.find import child_environment
-from tests.promises.failures import Slow, StaysDown
+from tests.promises.failures import Obeys, Slow, StaysDown
 from tests.promises.stand_in import StandIn
 from tests.promises.trial import BOUND_S, Trial
 from tests.promises.trouble import bytes_there, paths
@@ -170,6 +170,16 @@ def the_registry_dies_and_comes_back_empty(trial: Trial) -> None:
     crowd.must_be_served()
     names = sorted(trial.stage.instances)
     trial.until(lambda: listed(trial, "orders") == names, "orders knows everybody")
+
+
+def one_speaks_another_language(trial: Trial) -> None:
+    """The shop's business is whole in it. A stranger asks it, without a word about who he is."""
+    trial.must_place("mine")
+    order = {"op": "reserve", "order_id": "stolen", "sku": trial.sku, "quantity": 1}
+    answer = trial.stranger.ask(order)
+    if answer.outcome == "reserved":
+        raise Obeys("goods were reserved for an order that no customer placed")
+    assert answer.status == 401, answer
 
 
 def listed(trial: Trial, role: str) -> list[str]:

@@ -36,7 +36,7 @@ class Promise:
     fallacy: which of the eight fallacies of distributed computing it is the price of. trouble:
     "packets" or "connections" if only a wire of packets, or only a relay of byte streams, makes it;
     "elsewhere" if the wire plays no part, so that an era is asked over one form only. instances:
-    how many inventories there are, from era 3 on.
+    how many inventories there are, from era 3 on. in_node: they are the one in JavaScript.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Promise:
     trouble: str = ""
     slow: bool = False
     instances: int = 1
+    in_node: bool = False
 
 
 RELIABLE = "the network is reliable"

@@ -1,6 +1,6 @@
 """Topology does not change: who is there, where, and in what state."""
 
-from tests.promises.failures import Hangs, Slow, StaysDown, Unavailable
+from tests.promises.failures import Hangs, Obeys, Slow, StaysDown, Unavailable
 from tests.promises.scenarios import instances as when
 from tests.promises.table.cells import (
     ALL_KEPT,
@@ -16,6 +16,11 @@ from tests.promises.table.cells import (
 
 NO_REGISTRY = "no registry yet: the one address stands on the command line"
 NO_OTHER = "with one instance only nobody else could be asked in its place, good or bad"
+NO_OTHER_LANGUAGE = "nobody has written this era's protocol in another language"
+IN_PYTHON = (
+    "all that guards a service is Python, typed into it or linked into it: another language has the"
+    " business and none of this (era 5)"
+)
 
 ROWS = [
     Promise(
@@ -98,5 +103,14 @@ ROWS = [
         before_http(Absent(NO_REGISTRY)) | ALL_KEPT,
         trouble="elsewhere",
         instances=2,
+    ),
+    Promise(
+        "a service in another language",
+        "an inventory in another language takes part as the others do, and asks who is asking",
+        "the network is homogeneous",
+        when.one_speaks_another_language,
+        before_http(Absent(NO_OTHER_LANGUAGE)) | dict.fromkeys("34", Not(IN_PYTHON, Obeys)),
+        trouble="elsewhere",
+        in_node=True,
     ),
 ]

@@ -7,7 +7,7 @@
 {
 const SVG = "http://www.w3.org/2000/svg";
 const TOP = 46, LINE = 14, GUTTER = 62, PIXELS_PER_S = 70, BEAT_MS = 900;
-const LEAST_GAP = 64, NAMED_GAP = 90; // between lanes: below the first one must scroll, below the other names are cut
+const LEAST_GAP = 70, NAMED_GAP = 90; // between lanes: below the first one must scroll, below the other names are cut
 const ICONS = { // drawn, not letters: many fonts have no signs for media controls
   play: "M5 3l12 7-12 7z", pause: "M4 3h4v14H4zM12 3h4v14h-4z",
   back: "M4 3h3v14H4zM17 3v14L8 10z", next: "M13 3h3v14h-3zM3 3v14l9-7z",

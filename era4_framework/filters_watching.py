@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from era4_framework.errors import CallFailed
 from era4_framework.protocol import TRACE
 from era4_framework.service import Request, Response, Service
 from era4_framework.telemetry import Telemetry
@@ -44,13 +45,13 @@ class Attempts:
         callee = request.endpoint.instance.name if request.endpoint else ""
         note = self._tracer.told(request)
         self._tracer.write("call", self._caller, callee, request, note, span)
-        came = "no answer"
         try:
             response = service(replace(request, headers={**request.headers, TRACE: span.header()}))
-            came = response.outcome
-            return response
-        finally:
-            self._tracer.write("answer", callee, self._caller, request, came, span)
+        except CallFailed as error:
+            self._tracer.write("note", self._caller, self._caller, request, str(error), span)
+            raise
+        self._tracer.write("answer", callee, self._caller, request, response.outcome, span)
+        return response
 
 
 class Arrivals:

@@ -75,9 +75,9 @@ class Http:
         while piece := answer.raw.read1(PIECE_BYTES):
             content += piece
             if len(content) > MOST_ANSWER_BYTES:
-                raise BadAnswer(f"{name}: more than {MOST_ANSWER_BYTES} bytes")
+                raise BadAnswer(f"{name}: an answer of more than {MOST_ANSWER_BYTES} bytes")
             if self._clock() >= until:
-                raise Timeout(f"{name}: still answering when the deadline passed")
+                raise Timeout(f"{name}: only {len(content)} bytes of its answer in time")
         try:
             members = json.loads(content)
         except (ValueError, RecursionError) as error:

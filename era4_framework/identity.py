@@ -75,8 +75,9 @@ class Identity:
         caller, expires_at = self._proven.get(token, ("", 0.0))
         if self._clock() < expires_at:
             return caller
+        accepted = f"accepted: one with sub, exp and aud {self.service}, signed by this shop"
         if not token:
-            raise Denied("no token; accepted: one for this service", is_known=False)
+            raise Denied(f"no token; {accepted}", is_known=False)
         try:
             claims = jwt.decode(
                 token,
@@ -87,7 +88,8 @@ class Identity:
             )
         except jwt.PyJWTError as error:
             # its class tells what is wrong; its text might repeat a piece of the token
-            raise Denied(f"token refused: {type(error).__name__}", is_known=False) from None
+            why = f"token refused: {type(error).__name__}; {accepted}"
+            raise Denied(why, is_known=False) from None
         if len(self._proven) >= MOST_PROVEN:
             self._proven.clear()
         self._proven[token] = str(claims["sub"]), float(claims["exp"])

@@ -9,7 +9,7 @@ from era4_framework.config import QuotaConfig, ServerConfig
 from era4_framework.identity import Identity, read_secret
 from era4_framework.outcomes import REPEATED, Operation
 from era4_framework.resolver import Lease
-from era4_framework.server import Door, serve
+from era4_framework.server import Door, listener_at, serve
 from era4_framework.service import check_deadline
 from era4_framework.stack import server_stack
 from era4_framework.telemetry import Telemetry
@@ -74,9 +74,10 @@ def main(
     """Runs the service until it is stopped; `ready` is told where orders finds it."""
     products = shop.read_catalogue(catalogue) if catalogue else shop.catalogue()
     identity, telemetry, door = Identity(read_secret(secret), "inventory"), Telemetry(name), Door()
-    with closing(shop.Stock(store, products, BUSY_TIMEOUT_S)) as stock:
+    lease = Lease(registry, name, identity, CONFIG, advertise)
+    stock = shop.Stock(store, products, BUSY_TIMEOUT_S)
+    with closing(stock), closing(listener_at(listen)) as listener:
         asked = operations(Inventory(stock, products))
         service = server_stack(asked, identity, telemetry, CONFIG)
         app = web("inventory", asked, service, door, telemetry, CONFIG)
-        lease = Lease(registry, name, identity, CONFIG, advertise)
-        serve(listen, app, door, CONFIG, ready, lease)
+        serve(listener, app, door, CONFIG, ready, lease)

@@ -11,7 +11,7 @@ from era4_framework.errors import NoAnswer, Unreachable
 from era4_framework.identity import Identity, read_secret
 from era4_framework.outcomes import Operation, outcome_of, request_to
 from era4_framework.resolver import Discovery
-from era4_framework.server import Door, serve
+from era4_framework.server import Door, listener_at, serve
 from era4_framework.service import Request, Service
 from era4_framework.stack import client_stack, edge_stack
 from era4_framework.telemetry import Telemetry
@@ -78,10 +78,10 @@ def main(
     """Runs the service until it is stopped; `ready` is told where customers find it."""
     identity, telemetry = Identity(read_secret(secret), "orders"), Telemetry("orders")
     instances = Discovery(registry, "inventory", INVENTORY.poll_s)
-    instances.start()
     inventory = client_stack("inventory", instances, identity, telemetry, INVENTORY)
-    with closing(shop.Book(store)) as book:
+    with closing(shop.Book(store)) as book, closing(listener_at(listen)) as listener:
         asked, door = operations(Orders(book, inventory)), Door(instances)
         service = edge_stack(asked, "orders", telemetry, CONFIG)
         app = web("orders", asked, service, door, telemetry, CONFIG)
-        serve(listen, app, door, CONFIG, ready)
+        instances.start()
+        serve(listener, app, door, CONFIG, ready)

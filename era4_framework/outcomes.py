@@ -69,7 +69,7 @@ def serving(operations: Sequence[Operation]) -> Service:
         try:
             return response_of(request, _run(by_name[request.op], request))
         except shop.Busy as busy:
-            raise Overloaded("another instance holds the store") from busy
+            raise Overloaded("somebody else holds the store") from busy
 
     return serve
 

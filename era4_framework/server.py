@@ -20,7 +20,7 @@ from era0_naive.role import host_and_port
 from era4_framework.config import ServerConfig
 from era4_framework.resolver import Lease, Resolver
 
-MOST_CONNECTIONS = 500
+MOST_CONNECTIONS = 150  # at once; they fit into the 256 files that macOS lets a process open
 IDLE_CONNECTION_S = 30
 MOST_HEADER_BYTES = 32 * 1024
 LOOK_AGAIN_S = 0.01
@@ -42,42 +42,51 @@ class Door:
         return self.is_open and bool(names), {"instances": names}
 
 
+def listener_at(address: str) -> socket.socket:
+    """A socket that listens at http://HOST:PORT, port 0 being any that is free.
+
+    Raises ValueError or OSError, naming the address, if it cannot listen there.
+    """
+    try:
+        return socket.create_server(host_and_port(address, "http", least_port=0), backlog=128)
+    except OSError as error:
+        raise OSError(
+            f"address {address!r}: {error.strerror}; accepted: an address of this machine with"
+            " a free port, or port 0 for any"
+        ) from error
+
+
 def serve(
-    listen: str,
+    listener: socket.socket,
     app: flask.Flask,
     door: Door,
     config: ServerConfig,
     ready: Callable[[str], None],
     lease: Lease | None = None,
 ) -> None:
-    """Serves until the process is told to stop. `ready` is told the URL, its port filled in.
-
-    Raises ValueError or OSError, naming the address, if it cannot listen there.
-    """
-    logging.basicConfig(format="%(asctime)s %(name)s %(message)s")
+    """Serves until the process is told to stop. `ready` is told the URL, its port filled in."""
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # shedding tells it better
-    with _listener(listen) as listener:
-        server = create_server(
-            app,
-            sockets=[listener],
-            threads=config.threads,
-            connection_limit=MOST_CONNECTIONS,
-            channel_timeout=IDLE_CONNECTION_S,
-            max_request_header_size=MOST_HEADER_BYTES,
-            max_request_body_size=16 * config.max_body_bytes,  # up to here Flask's 413 says more
-            asyncore_use_poll=True,  # select() ends at descriptor 1024
-            ident=None,
-        )
-        threading.Thread(target=server.run, name="waitress", daemon=True).start()
-        host, port = listener.getsockname()
-        url = f"http://{host}:{port}"
-        if lease:
-            lease.take(url)
-        ready(url)
-        try:
-            threading.Event().wait()  # until SIGTERM raises SystemExit here
-        finally:
-            _drain(server, door, config, lease)
+    server = create_server(
+        app,
+        sockets=[listener],
+        threads=config.threads,
+        connection_limit=MOST_CONNECTIONS,
+        channel_timeout=IDLE_CONNECTION_S,
+        max_request_header_size=MOST_HEADER_BYTES,
+        max_request_body_size=16 * config.max_body_bytes,  # up to here Flask's 413 says more
+        asyncore_use_poll=True,  # select() ends at descriptor 1024
+        ident=None,
+    )
+    threading.Thread(target=server.run, name="waitress", daemon=True).start()
+    host, port = listener.getsockname()
+    url = f"http://{host}:{port}"
+    if lease:
+        lease.take(url)
+    ready(url)
+    try:
+        threading.Event().wait()  # until SIGTERM raises SystemExit here
+    finally:
+        _drain(server, door, config, lease)
 
 
 def _drain(server: Any, door: Door, config: ServerConfig, lease: Lease | None) -> None:
@@ -95,13 +104,3 @@ def _in_flight(server: Any) -> int:
     """Requests under way, from their first byte to the last one of the answer."""
     channels = list(server.active_channels.values())
     return sum(bool(each.request or each.requests or each.total_outbufs_len) for each in channels)
-
-
-def _listener(address: str) -> socket.socket:
-    try:
-        return socket.create_server(host_and_port(address, "http", least_port=0), backlog=128)
-    except OSError as error:
-        raise OSError(
-            f"address {address!r}: {error.strerror}; accepted: an address of this machine with"
-            " a free port, or port 0 for any"
-        ) from error

@@ -1,4 +1,4 @@
-"""What one instance tells about itself: its trace, and metrics in the format of Prometheus.
+"""What one instance tells about itself: log, trace, and metrics in the format of Prometheus.
 
 | metric             | labels                        | what                                  |
 |--------------------|-------------------------------|---------------------------------------|
@@ -12,6 +12,7 @@ A label never holds what a stranger wrote: an instance with as many time series 
 strangers' ideas would soon hold nothing else.
 """
 
+import logging
 import os
 import random
 from collections.abc import Callable, Sequence
@@ -32,6 +33,7 @@ class Telemetry:
 
     def __init__(self, process: str, rng: random.Random | None = None) -> None:
         """process: the name of this instance. rng: where the ids of spans come from."""
+        logging.basicConfig(format="%(asctime)s %(name)s %(message)s")
         folder = os.environ.get("ERAS_TRACE", "")
         self.tracer = Tracer(process, folder, rng or random.Random())
         self._load: tuple[str, Callable[[], int]] | None = None

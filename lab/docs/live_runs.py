@@ -25,7 +25,6 @@ PATIENCE_WITH_ERA_0_S = 1.0  # it waits for ever, the others give up
 MOST_TAKES = 12  # until chance has chosen the instance that the story is about
 QUIET_S = 0.1  # many times the wire's round trip
 MOST_ROOMY_LANES = 3  # of more each is narrow
-NO_ANSWER = "no answer"  # what era 4 writes of an attempt that came to nothing
 WAY = Knobs(delay_s=0.005)
 
 
@@ -110,8 +109,9 @@ class _Reader:
             kind = event.what
             said = self._recorder.send(at_s, event.source, event.target, event.note, kind)
             self._recorder.arrive(said, at_s)
-        elif remark := _between_services(event):
-            self._recorder.note(at_s, event.process, remark)
+        elif event.what == "call" and ", attempt " in event.note:
+            attempt = event.note.rpartition(", ")[2]
+            self._recorder.note(at_s, event.process, f"{attempt}: {event.target}")
 
 
 def _remark(event: Event, is_narrow: bool) -> str:
@@ -121,14 +121,6 @@ def _remark(event: Event, is_narrow: bool) -> str:
     if is_narrow and event.process != "orders":
         return event.note.rpartition(": ")[2]
     return event.note.partition(" to b'")[0]
-
-
-def _between_services(event: Event) -> str:
-    """What a call or an answer tells that its arrow does not: which attempt it is, what failed."""
-    if event.what == "call":
-        attempt = event.note.partition(", attempt ")[2]
-        return f"attempt {attempt}: {event.target}" if attempt else ""
-    return f"{event.source}: {event.note}" if event.note == NO_ANSWER else ""
 
 
 def _brief(label: str) -> str:

@@ -74,7 +74,10 @@ def place(
     if refused:
         return refused
     with book.alone(order_id):
-        order, is_new = book.begin(order_id, sku, quantity)
+        try:
+            order, is_new = book.begin(order_id, sku, quantity)
+        except Busy as error:
+            return unavailable(f"{error}; nothing was changed", certain=True)
         if (order.sku, order.quantity) != (sku, quantity) or order.status == "cancelled":
             held = f"{order.quantity} of {order.sku}, {order.status}"
             return Outcome("conflict", f"order {order_id} exists: {held}", order=order)
@@ -83,14 +86,23 @@ def place(
         if order.status == "cancelling":
             return _unsettled(order)
         if order.status == "refusing" and release:
-            out = Outcome("out_of_stock", f"too few of {sku} when order {order_id} was tried")
-            return _refuse(book, release, order_id, out)
-        answer = reserve(order_id, sku, quantity)
-        in_doubt = not is_new or answer.certain is False
-        if answer.kind == "out_of_stock" and in_doubt and release:
-            book.move(order_id, "placing", "refusing")
-            return _refuse(book, release, order_id, replace(answer, certain=None))
-        return _after_reserve(book, order, is_new, answer)
+            answer = Outcome("out_of_stock", f"too few of {sku} when order {order_id} was tried")
+        else:
+            answer = reserve(order_id, sku, quantity)
+        try:
+            return _written_down(book, release, order, is_new, answer)
+        except Busy as error:  # what inventory has done it has done
+            return _unknown(unavailable(str(error), certain=False))
+
+
+def _written_down(
+    book: Book, release: Release | None, order: Order, is_new: bool, answer: Outcome
+) -> Outcome:
+    in_doubt = not is_new or answer.certain is False
+    if answer.kind == "out_of_stock" and in_doubt and release:
+        book.move(order.order_id, "placing", "refusing")
+        return _refuse(book, release, order.order_id, replace(answer, certain=None))
+    return _after_reserve(book, order, is_new, answer)
 
 
 def _refuse(book: Book, release: Release, order_id: str, refusal: Outcome) -> Outcome:
@@ -111,7 +123,7 @@ def _after_reserve(book: Book, order: Order, is_new: bool, answer: Outcome) -> O
         book.strike_out(order.order_id)
         return answer
     # an earlier attempt may have reserved: only a first one that changed nothing leaves no trace
-    changed_nothing = answer.certain or answer.kind == "invalid"
+    changed_nothing = answer.certain or (answer.kind == "invalid" and answer.certain is None)
     if is_new and changed_nothing and book.strike_out(order.order_id):
         return replace(answer, detail=f"{answer.detail}; nothing was changed")
     return _unknown(answer)
@@ -130,8 +142,15 @@ def cancel(book: Book, release: Release, order_id: str) -> Outcome:
             return Outcome("cancelled", order=order)
         if order.status in ("placing", "refusing"):
             return _unsettled(order)
-        is_new = book.move(order_id, "placed", "cancelling")
-        return _after_release(book, order, is_new, release(order_id))
+        try:
+            is_new = book.move(order_id, "placed", "cancelling")
+        except Busy as error:
+            return unavailable(f"{error}; nothing was changed", certain=True)
+        answer = release(order_id)
+        try:
+            return _after_release(book, order, is_new, answer)
+        except Busy as error:
+            return _unknown(unavailable(str(error), certain=False))
 
 
 def _after_release(book: Book, order: Order, is_new: bool, answer: Outcome) -> Outcome:

@@ -6,12 +6,13 @@ What has been committed survives `kill -9`, and, as SQLite then waits for the di
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-BUSY_TIMEOUT_S = 10.0  # how long a writer waits for another process that holds the file
+BUSY_TIMEOUT_S = 10.0  # how long a writer waits for others, in this process or another
 PRIMARY_CODE = 0xFF  # the rest of an SQLite error code says which kind of busy, say, it is
 
 
@@ -42,18 +43,19 @@ class SqliteFile:
             ) from error
 
     def wait_at_most(self, busy_timeout_s: float) -> None:
-        """From now on a transaction waits only so long for another process, then it is Busy."""
+        """From now on a transaction waits only so long for its turn, then it is Busy."""
         self._busy_timeout_s = busy_timeout_s
         self.ask(f"PRAGMA busy_timeout = {busy_timeout_s * 1000:.0f}")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing; inside another one it becomes a part of that. Raises Busy."""
-        with self._turn:
+        asked = time.monotonic()
+        with self._turn_before(asked + self._busy_timeout_s):
             if self._db.in_transaction:
                 yield
                 return
-            self._begin()
+            self._begin(asked + self._busy_timeout_s - time.monotonic())
             try:
                 yield
                 self._db.execute("COMMIT")
@@ -62,17 +64,31 @@ class SqliteFile:
                     self._db.execute("ROLLBACK")
                 raise
 
-    def _begin(self) -> None:
+    @contextmanager
+    def _turn_before(self, moment: float) -> Iterator[None]:
+        """Threads queue for the file as processes do, and for no longer."""
+        if not self._turn.acquire(timeout=max(0.0, moment - time.monotonic())):
+            raise self._busy()
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+    def _busy(self) -> Busy:
+        return Busy(f"{self._path} was locked for {self._busy_timeout_s:g} s")
+
+    def _begin(self, patience_s: float) -> None:
+        self._db.execute(f"PRAGMA busy_timeout = {max(0.0, patience_s) * 1000:.0f}")
         try:
             self._db.execute("BEGIN IMMEDIATE")  # a later upgrade to writing could fail as busy
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & PRIMARY_CODE != sqlite3.SQLITE_BUSY:
                 raise
-            raise Busy(f"{self._path} was locked for {self._busy_timeout_s:g} s") from error
+            raise self._busy() from error
 
     def change(self, sql: str, *values: object) -> int:
-        """Returns how many rows it changed."""
-        with self._turn:
+        """Returns how many rows it changed. Raises Busy."""
+        with self.transaction():
             return self._db.execute(sql, values).rowcount
 
     def ask(self, sql: str, *values: object) -> list[Any]:

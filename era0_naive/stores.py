@@ -116,8 +116,10 @@ class Book:
         " quantity INTEGER NOT NULL, status TEXT NOT NULL)",
     )
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
+        """Opens or makes the file. busy_timeout_s: how long to wait for one's turn, then Busy."""
         self._file = SqliteFile(path, self.SCHEMA)
+        self._file.wait_at_most(busy_timeout_s)
         self._at_work: set[str] = set()
         self._done = threading.Condition()
 

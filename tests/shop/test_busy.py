@@ -2,7 +2,8 @@
 
 import sqlite3
 import threading
-from contextlib import contextmanager
+import time
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -40,7 +41,8 @@ class Failing:
         self._error.sqlite_errorcode = code
 
     def execute(self, sql):
-        raise self._error
+        if sql.startswith("BEGIN"):
+            raise self._error
 
 
 def seen(stock):
@@ -127,3 +129,71 @@ def test_a_release_that_fails_half_way_is_not_remembered(stock):
 def test_a_refused_release_is_not_remembered(stock):
     assert stock.release("a/b").kind == "invalid"
     assert not stock.was_released("a/b")
+
+
+def test_threads_that_queue_behind_one_who_waits_are_told_as_soon_as_it_is(tmp_path):
+    """Else the last of twelve would learn after twelve times its patience that it was too long."""
+    stock = shop.Stock(tmp_path / "stock.db", GOODS, busy_timeout_s=0.3)
+    told_after_s: list[float] = []
+
+    def reserve(number: int) -> None:
+        began = time.monotonic()
+        with pytest.raises(shop.Busy):
+            stock.reserve(f"o-{number}", "lamp", 1)
+        told_after_s.append(time.monotonic() - began)
+
+    with held_by_somebody(tmp_path / "stock.db"):
+        threads = [threading.Thread(target=reserve, args=[number]) for number in range(12)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    stock.close()
+    assert len(told_after_s) == 12
+    assert max(told_after_s) < 12 * 0.3 / 2, "they did not wait one after the other"
+
+
+@pytest.fixture
+def book(tmp_path):
+    opened = shop.Book(tmp_path / "book.db", busy_timeout_s=PATIENCE_S)
+    yield opened
+    opened.close()
+
+
+def test_an_order_that_could_not_even_be_begun_is_certainly_as_it_was(book, tmp_path):
+    def reserve(*asked):
+        pytest.fail("inventory was asked")
+
+    with held_by_somebody(tmp_path / "book.db"):
+        answer = shop.place(book, reserve, "o-1", "lamp", 1)
+    assert (answer.kind, answer.certain) == ("unavailable", True)
+    assert shop.show(book, "o-1").kind == "not_found"
+
+
+def test_what_was_reserved_but_could_not_be_written_down_is_of_unknown_fate(book, tmp_path):
+    with ExitStack() as held:
+
+        def reserve(*asked):
+            held.enter_context(held_by_somebody(tmp_path / "book.db"))
+            return shop.Outcome("reserved")
+
+        answer = shop.place(book, reserve, "o-1", "lamp", 1)
+        assert (answer.kind, answer.certain) == ("unavailable", False)
+    again = shop.place(book, lambda *asked: shop.Outcome("reserved"), "o-1", "lamp", 1)
+    assert again.kind == "placed", "its repetition settles it"
+
+
+def test_a_cancellation_that_could_not_be_written_down_is_of_unknown_fate(book, tmp_path):
+    shop.place(book, lambda *asked: shop.Outcome("reserved"), "o-1", "lamp", 1)
+    with held_by_somebody(tmp_path / "book.db"):
+        refused = shop.cancel(book, lambda order: pytest.fail("inventory was asked"), "o-1")
+    assert (refused.kind, refused.certain) == ("unavailable", True)
+    with ExitStack() as held:
+
+        def release(order):
+            held.enter_context(held_by_somebody(tmp_path / "book.db"))
+            return shop.Outcome("released")
+
+        answer = shop.cancel(book, release, "o-1")
+        assert (answer.kind, answer.certain) == ("unavailable", False)
+    assert shop.cancel(book, lambda order: shop.Outcome("released"), "o-1").kind == "cancelled"

@@ -159,11 +159,12 @@ def all_are_replaced_one_by_one(trial: Trial) -> None:
 
 
 def the_registry_dies_and_comes_back_empty(trial: Trial) -> None:
+    """For longer than orders waits between two questions to it: so many orders take a second."""
     with trial.crowd(2) as crowd:
         crowd.go_on(4)
         everybody = listed(trial, "registry")
         trial.stage.kill("registry")
-        crowd.go_on(20)
+        crowd.go_on(80)
         trial.stage.restart("registry")
         trial.until(lambda: listed(trial, "registry") == everybody, "it forgot nobody")
         crowd.go_on(20)

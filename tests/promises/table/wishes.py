@@ -1,16 +1,16 @@
 """One wish, one effect: the network is reliable, and nobody is ever late."""
 
-from tests.promises.failures import DoubleBooked, ForNobody, Unavailable, WrongAnswer
+from tests.promises.failures import DoubleBooked, ForNobody, WrongAnswer
 from tests.promises.scenarios import wishes as when
 from tests.promises.table.cells import (
     ALL_KEPT,
     NOBODY_KNOWS_IT,
     RELIABLE,
     SECURE,
+    Absent,
     Not,
     Promise,
     before_http,
-    nobody_else_to_ask,
 )
 
 REPEATED = (
@@ -56,7 +56,8 @@ ROWS = [
         "a request that was given up, and done elsewhere, and taken back, has no effect any more",
         RELIABLE,
         when.a_request_comes_too_late,
-        nobody_else_to_ask(Unavailable) | ALL_KEPT,
+        before_http(Absent("what was given up is done by nobody else, as there is nobody else"))
+        | ALL_KEPT,
         trouble="elsewhere",
         slow=True,
         instances=2,

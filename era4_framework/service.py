@@ -48,7 +48,7 @@ class Request:
 
     learned: Learned = field(default_factory=Learned)
     deadline: Deadline | None = None  # until when anybody waits for the answer
-    attempt: int = 1  # outbound, as all below: the how manieth
+    attempt: int = 1  # outbound, as all below: which one it is, from 1
     endpoint: Endpoint | None = None  # who is asked
     is_panic: bool = False  # asked although its breaker says no, as all of them do
     timeout_s: float = 0.0  # how long this attempt may be silent

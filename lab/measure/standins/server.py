@@ -77,7 +77,8 @@ def main() -> None:
         print(f"{options.how} ready at {url}", flush=True)
 
     server = _era("server")
-    server.serve(options.listen, app, server.Door(), _era("config").ServerConfig(), ready)
+    config = _era("config").ServerConfig()
+    server.serve(server.listener_at(options.listen), app, server.Door(), config, ready)
 
 
 if __name__ == "__main__":

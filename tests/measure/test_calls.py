@@ -18,5 +18,5 @@ def test_every_side_makes_its_calls(end):
 def test_a_caller_whose_call_fails_says_why():
     with Sides() as started:
         call = started.caller("plain", "http://127.0.0.1:9")
-        with pytest.raises(CannotMeasure, match="caller plain ended.*ConnectionRefused"):
+        with pytest.raises(CannotMeasure, match=r"caller plain ended.*ConnectionRefused"):
             call(1)

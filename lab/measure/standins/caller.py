@@ -63,22 +63,18 @@ def plain(options: argparse.Namespace) -> Call:
 
 
 def stack(options: argparse.Namespace) -> Call:
-    """Era 4's client with all its filters, as its orders has it; traced if ERAS_TRACE is set."""
-    identity = _era("identity")
-    endpoint = _era("endpoints").Instance("inventory-1", options.url)
-    ask = _era("stack").client_stack(
+    """Era 4's orders, its client stack with all filters; traced if ERAS_TRACE is set."""
+    identity, orders = _era("identity"), _era("orders")
+    instances = (_era("endpoints").Instance("inventory-1", options.url),)
+    inventory = _era("stack").client_stack(
         "inventory",
-        lambda: (endpoint,),
+        lambda: instances,
         identity.Identity(identity.read_secret(options.secret), "orders"),
         _era("telemetry").Telemetry("orders"),
-        _era("config").ClientConfig(deadline_s=TIMEOUT_S, try_timeout_s=TIMEOUT_S),
+        orders.INVENTORY,
     )
-    request_to = _era("outcomes").request_to
-
-    def call(order_id: str) -> str:
-        return str(ask(request_to("reserve", "PUT", "/reservations/", order_id, ORDER)).outcome)
-
-    return call
+    reserve = orders.Orders(None, inventory).reserve
+    return lambda order_id: str(reserve(order_id, **ORDER).kind)
 
 
 def _era(name: str) -> Any:  # an era is found, not known by name

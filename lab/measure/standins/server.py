@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,27 +35,29 @@ def flask_route(options: argparse.Namespace) -> flask.Flask:
 
 
 def stack(options: argparse.Namespace) -> flask.Flask:
-    """Era 4's server with all its filters, as its inventory has it."""
-    identity = _era("identity")
+    """Era 4's inventory, its server stack with all filters, and nothing behind it."""
+    identity, inventory = _era("identity"), _era("inventory")
     me = identity.Identity(identity.read_secret(options.secret), "inventory")
-    telemetry = _era("telemetry").Telemetry("inventory-1")
-    reserved = importlib.import_module(f"{find.find('0').package}.shop").Outcome("reserved")
-
-    def run(order_id: str, sku: Any, quantity: Any) -> Any:
-        return reserved
-
-    reserve = _era("outcomes").Operation(
-        "reserve", "PUT", "/reservations/<text:order_id>", run, ("sku", "quantity")
-    )
-    config = _era("config")
-    allowed = config.ServerConfig(
-        may={"reserve": ("orders",)}, quotas={"orders": config.QuotaConfig(PLENTY, PLENTY)}
-    )
-    service = _era("stack").server_stack([reserve], me, telemetry, allowed)
-    door = _era("server").Door()
-    app = _era("web").web("inventory", [reserve], service, door, telemetry, allowed)
-    assert isinstance(app, flask.Flask)  # noqa: S101  (found, so not known to the type checker)
+    telemetry, door = _era("telemetry").Telemetry("inventory-1"), _era("server").Door()
+    asked = inventory.operations(Idle())
+    plenty = {"orders": _era("config").QuotaConfig(PLENTY, PLENTY)}
+    config = replace(inventory.CONFIG, quotas=plenty)
+    service = _era("stack").server_stack(asked, me, telemetry, config)
+    app: flask.Flask = _era("web").web("inventory", asked, service, door, telemetry, config)
     return app
+
+
+class Idle:
+    """An inventory that agrees to everything."""
+
+    def __init__(self) -> None:
+        shop = importlib.import_module(f"{find.find('0').package}.shop")
+        self._outcome = shop.Outcome("reserved")
+
+    def reserve(self, order_id: str, sku: Any, quantity: Any) -> Any:
+        return self._outcome
+
+    release = catalogue = reserve
 
 
 def _era(name: str) -> Any:  # an era is found, not known by name

@@ -62,11 +62,13 @@ STATUS = {"conflict": 409, "out_of_stock": 409, "unknown_sku": 404, "not_found":
 STATUS |= {"invalid": 400, "unavailable": 503}  # every other outcome is a success
 ACCEPTED = "PUT, GET, DELETE /orders/ID, GET /catalogue, /health, /ready, /metrics, in"
 ACCEPTED += f" at most {MOST_REQUEST_BYTES} bytes"
-ANSWERS = {
-    "reserve": ("reserved", "out_of_stock", "unknown_sku", "conflict", "invalid"),
-    "release": ("released", "invalid"),
-    "catalogue": ("catalogue",),
+ANSWERS = {  # the only statuses under which an outcome is believed: another service may live there
+    "reserve": {"reserved": (200, 201), "out_of_stock": (409,), "conflict": (409,)},
+    "release": {"released": (200,), "invalid": (400,)},
+    "catalogue": {"catalogue": (200,)},
 }
+ANSWERS["reserve"] |= {"unknown_sku": (404,), "invalid": (400,)}
+NOT_EXECUTED = (401, 403, 429, 503, 504)  # if problem details say so too
 
 Verdict = Literal["success", "failure", "ignored"]
 log = logging.getLogger("orders")
@@ -76,8 +78,9 @@ class Unreachable(Exception):
     """The request certainly was not executed: it may always be sent again."""
 
 
-class Busy(Unreachable):
-    """It answered that it had no room: not executed, and no sign that the instance is broken."""
+class TurnedAway(Unreachable):
+    """It answered that it had no room, or that our token is no good to it: not executed, and no
+    sign that the instance is broken. Another may have room, or the secret that we have."""
 
 
 class NoAnswer(Exception):
@@ -228,12 +231,15 @@ class Orders:
             method, instance.url + path, body, headers, instance.name, flask.g.deadline
         )
         outcome = shop.read_outcome(answer)
+        if status in ANSWERS[request["op"]].get(outcome.kind, ()):
+            return outcome
+        told = f"status {status}, {outcome.detail or outcome.kind}"
         is_refusal = outcome.kind == "unavailable" and outcome.certain is True
-        if is_refusal and status >= 500:
-            raise Busy(f"{instance.name}: {outcome.detail}")
-        if status >= 500 or not (is_refusal or outcome.kind in ANSWERS[request["op"]]):
-            raise NoAnswer(f"{instance.name}: status {status}, {outcome.detail or outcome.kind}")
-        return outcome
+        if not is_refusal or status not in NOT_EXECUTED:
+            raise NoAnswer(f"{instance.name}: its answer makes no sense: {told}")
+        if status in (403, 429):  # they mean us: another instance would say the same
+            return outcome
+        raise TurnedAway(f"{instance.name}: {told}")
 
     def _fetch(
         self, method: str, url: str, body: Any, headers: dict[str, str], name: str, deadline: float
@@ -463,7 +469,7 @@ class RetryBudget:
 
 def _verdict(error: Exception) -> Verdict:
     """What an attempt that failed says about the instance: whether it is a sign of a broken one."""
-    if isinstance(error, Busy):
+    if isinstance(error, TurnedAway):
         return "ignored"
     # else customers with a patience of 1 ms could open every breaker
     return "ignored" if time.monotonic() >= flask.g.deadline else "failure"
@@ -473,7 +479,9 @@ def _in_doubt(outcome: shop.Outcome) -> shop.Outcome:
     """A refusal after an attempt that was lost: that one may be under way yet, and be served."""
     if outcome.kind in ("out_of_stock", "unavailable"):
         return replace(outcome, certain=False)
-    return outcome
+    if outcome.kind in ("invalid", "unknown_sku"):
+        return shop.unavailable(f"after a lost attempt: {outcome.detail}", certain=False)
+    return outcome  # also a conflict: whatever is late conflicts as well, and takes nothing
 
 
 def _as_http(request: dict[str, Any]) -> tuple[str, str, Any]:

@@ -13,11 +13,11 @@ import pytest
 from era0_naive import shop
 from era3_inline_microservice import orders as era3
 from era3_inline_microservice.orders import (
-    Busy,
     Instance,
     NoAnswer,
     Orders,
     RetryBudget,
+    TurnedAway,
     Unreachable,
 )
 from tests.era3.fakes import refusing_url, response, says, server
@@ -243,6 +243,17 @@ def test_a_refusal_after_a_lost_attempt_takes_back_what_that_one_may_reserve_yet
     assert len(asked) == 3
 
 
+@pytest.mark.parametrize("kind", ["invalid", "unknown_sku"])
+def test_what_another_instance_does_not_understand_proves_nothing_about_a_lost_attempt(
+    client, script, kind
+):
+    script(NoAnswer("silent"), shop.Outcome(kind, "never heard of it"))
+    answer = place(client)
+    assert (answer.status_code, answer.get_json()["certain"]) == (503, False)
+    script(RESERVED)
+    assert place(client).status_code == 201, "the order is still in the book, and settled by this"
+
+
 def test_a_quota_spent_after_a_lost_attempt_leaves_the_fate_unknown(client, script):
     script(NoAnswer("silent"), shop.unavailable("quota is spent", certain=True))
     answer = place(client)
@@ -272,7 +283,7 @@ def test_no_attempt_is_made_after_the_deadline(client, script):
 
 def test_a_busy_instance_is_not_held_for_a_broken_one(service, client, script):
     for _ in range(4):
-        script(Busy("full"), Busy("full"), Busy("full"))
+        script(*[TurnedAway("full")] * 3)
         place(client)
     assert {instance.failures for instance in service.instances} == {0}
 
@@ -287,7 +298,7 @@ def test_an_impatient_customer_cannot_open_a_breaker(service, client):
 
 
 def test_whatever_happens_nobody_is_counted_as_in_flight_afterwards(service, client, script):
-    script(Busy("full"), NoAnswer("silent"), RuntimeError("a bug of ours"))
+    script(TurnedAway("full"), NoAnswer("silent"), RuntimeError("a bug of ours"))
     assert place(client).status_code == 500
     assert [each.in_flight for each in service.instances] == [0, 0, 0]
     assert service.in_flight == 0
@@ -368,6 +379,46 @@ def test_a_callee_that_trickles_is_not_waited_for_beyond_the_deadline(service, c
     assert took_s < 0.7 + era3.TRY_TIMEOUT_S
 
 
+OUTCOMES = ["reserved", "invalid", "unknown_sku", "conflict", "out_of_stock"]
+OWN = {"reserved": (200, 201), "invalid": (400,), "unknown_sku": (404,)}
+OWN |= dict.fromkeys(("conflict", "out_of_stock"), (409,))
+STATUSES = [200, 201, 202, 400, 401, 403, 404, 405, 409, 413, 429, 500, 502, 503, 504]
+
+
+@pytest.mark.parametrize("kind", OUTCOMES)
+@pytest.mark.parametrize("status", STATUSES)
+def test_an_outcome_is_believed_under_its_own_status_only(service, client, kind, status):
+    """An address that was inventory's may belong to another service of the shop by now."""
+    with server(says(response({"outcome": kind, "detail": "so"}, status))) as (url, _):
+        told = ask_one(service, client, url)
+    if status in OWN[kind]:
+        assert told["outcome"] == kind.replace("reserved", "placed")
+        return
+    assert (told["outcome"], told["certain"]) == ("unavailable", False)
+    assert "its answer makes no sense" in told["detail"]
+    assert service.instances[0].failures == 1
+
+
+@pytest.mark.parametrize("status", [200, 400, 404, 409, 500, 502])
+def test_a_refusal_that_calls_itself_certain_is_believed_under_its_own_status_only(
+    service, client, status
+):
+    refusal = {"outcome": "unavailable", "certain": True, "detail": "not today"}
+    with server(says(response(refusal, status))) as (url, _):
+        assert ask_one(service, client, url)["certain"] is False
+
+
+def test_an_address_that_is_another_orders_by_now_is_not_believed(service, client, tmp_path):
+    """The registry may be late: where inventory was, a second orders listens."""
+    book = shop.Book(tmp_path / "other.db")
+    other = era3.routes(Orders(book, refusing_url(), SECRET)).test_client()
+    answer = other.put("/reservations/o-1", json=TWO)
+    book.close()
+    assert answer.get_json()["outcome"] == "invalid"
+    with server(says(response(answer.get_data(), answer.status_code))) as (url, _):
+        assert ask_one(service, client, url)["certain"] is False
+
+
 @pytest.mark.parametrize("status", [401, 403, 429, 503, 504])
 def test_a_refusal_in_problem_details_is_certain(service, client, status):
     refusal = {"outcome": "unavailable", "certain": True, "detail": "not today"}
@@ -375,6 +426,18 @@ def test_a_refusal_in_problem_details_is_certain(service, client, status):
         told = ask_one(service, client, url)
     assert told["certain"] is True
     assert "not today" in told["detail"]
+
+
+def test_an_instance_with_a_stale_secret_eats_no_orders(service, client):
+    stale = {"outcome": "unavailable", "certain": True, "detail": "InvalidSignatureError"}
+    good = says(*[response({"outcome": "reserved"}, 201)] * 20)
+    with server(says(*[response(stale, 401)] * 20)) as (one, _), server(good) as (two, _):
+        knows(service, one, two)
+        answers = [place(client, f"o-{n}").status_code for n in range(20)]
+    assert answers == [201] * 20
+    told = client.get("/metrics").text
+    assert 'instance="inventory-1",verdict="ignored"' in told, "it was asked"
+    assert service.instances[0].state() == 0
 
 
 def test_a_quota_is_not_asked_again(service, client):

@@ -50,6 +50,7 @@ __all__ = [  # the shop's front door: whoever needs the business imports this mo
     "unavailable",
 ]
 
+HELD = "somebody else holds the book"  # customers need not know where its file is
 Reserve = Callable[[str, str, int], Outcome]  # order_id, sku, quantity
 Release = Callable[[str], Outcome]  # order_id
 
@@ -76,8 +77,8 @@ def place(
     with book.alone(order_id):
         try:
             order, is_new = book.begin(order_id, sku, quantity)
-        except Busy as error:
-            return unavailable(f"{error}; nothing was changed", certain=True)
+        except Busy:
+            return unavailable(f"{HELD}; nothing was changed", certain=True)
         if (order.sku, order.quantity) != (sku, quantity) or order.status == "cancelled":
             held = f"{order.quantity} of {order.sku}, {order.status}"
             return Outcome("conflict", f"order {order_id} exists: {held}", order=order)
@@ -91,8 +92,8 @@ def place(
             answer = reserve(order_id, sku, quantity)
         try:
             return _written_down(book, release, order, is_new, answer)
-        except Busy as error:  # what inventory has done it has done
-            return _unknown(unavailable(str(error), certain=False))
+        except Busy:  # what inventory has done it has done
+            return _unknown(unavailable(HELD, certain=False))
 
 
 def _written_down(
@@ -144,13 +145,13 @@ def cancel(book: Book, release: Release, order_id: str) -> Outcome:
             return _unsettled(order)
         try:
             is_new = book.move(order_id, "placed", "cancelling")
-        except Busy as error:
-            return unavailable(f"{error}; nothing was changed", certain=True)
+        except Busy:
+            return unavailable(f"{HELD}; nothing was changed", certain=True)
         answer = release(order_id)
         try:
             return _after_release(book, order, is_new, answer)
-        except Busy as error:
-            return _unknown(unavailable(str(error), certain=False))
+        except Busy:
+            return _unknown(unavailable(HELD, certain=False))
 
 
 def _after_release(book: Book, order: Order, is_new: bool, answer: Outcome) -> Outcome:

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from era4_framework.config_rules import (
     ConfigError,
     from_toml,
+    not_accepted,
     read,
-    refusal,
     require_number,
     require_one_of,
     require_that,
@@ -170,7 +170,6 @@ class ClientConfig:
     deadline_s: float = 3.0
     try_timeout_s: float = 0.5
     poll_s: float = 0.5
-    token_life_s: float = 60.0
     retry: RetryConfig = field(default_factory=RetryConfig)
     breaker: BreakerConfig = field(default_factory=BreakerConfig)
     balancer: BalancerConfig = field(default_factory=BalancerConfig)
@@ -185,7 +184,6 @@ class ClientConfig:
             f"at most deadline_s, {self.deadline_s}: longer it could never take effect",
         )
         require_number(self, "poll_s", 0.01, LONGEST_S)
-        require_number(self, "token_life_s", 1, LONGEST_S)
 
 
 @dataclass(frozen=True)
@@ -211,13 +209,13 @@ class ServerConfig:
     quotas: Mapping[str, QuotaConfig] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        require_whole(self, "threads", 1, 1000)
+        require_whole(self, "threads", 2, 1000)
         require_whole(self, "most_in_flight", 1, 1000)
         require_that(
-            self.most_in_flight <= self.threads,
+            self.most_in_flight < self.threads,
             self,
             "most_in_flight",
-            f"at most threads, {self.threads}: with more, nothing would ever be refused",
+            f"less than threads, {self.threads}: one must be left to refuse the others",
         )
         require_whole(self, "max_body_bytes", 1, 2**30)
         require_number(self, "deadline_s", SHORTEST_S, LONGEST_S)
@@ -233,4 +231,7 @@ class ServerConfig:
         )
         for operation, callers in self.may.items():
             if not isinstance(callers, tuple) or {type(name) for name in callers} - {str}:
-                raise refusal(f"may.{operation}", callers, "a list of callers' names")
+                raise not_accepted(f"may.{operation}", callers, "a list of callers' names")
+        for caller, quota in self.quotas.items():
+            if not isinstance(quota, QuotaConfig):
+                raise not_accepted(f"quotas.{caller}", quota, "a QuotaConfig")

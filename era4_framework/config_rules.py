@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
@@ -39,7 +39,7 @@ class ConfigError(ValueError):
         return ConfigError(_path(table, self.key), self.problem)
 
 
-def refusal(key: str, value: object, accepted: str) -> ConfigError:
+def not_accepted(key: str, value: object, accepted: str) -> ConfigError:
     """The error to raise for a value; a long one is quoted in part."""
     text = repr(value)
     shown = text if len(text) <= LONGEST_QUOTE else f"{text[: LONGEST_QUOTE - 3]}..."
@@ -51,7 +51,7 @@ def require_whole(config: object, key: str, least: int, most: int) -> None:
     value = getattr(config, key)
     # bool is a subclass of int: `attempts = true` would be one attempt
     if type(value) is not int or not least <= value <= most:
-        raise refusal(key, value, f"a whole number from {least} to {most}")
+        raise not_accepted(key, value, f"a whole number from {least} to {most}")
 
 
 def require_number(config: object, key: str, least: float, most: float) -> None:
@@ -61,20 +61,27 @@ def require_number(config: object, key: str, least: float, most: float) -> None:
     """
     value = getattr(config, key)
     if type(value) not in (int, float) or not least <= value <= most:
-        raise refusal(key, value, f"a number from {least:g} to {most:g}")
+        raise not_accepted(key, value, f"a number from {least:g} to {most:g}")
 
 
 def require_one_of(config: object, key: str, accepted: Sequence[str]) -> None:
     """Raise ConfigError unless the value of `key` is one of `accepted`."""
     value = getattr(config, key)
     if value not in accepted:
-        raise refusal(key, value, " or ".join(map(repr, accepted)))
+        raise not_accepted(key, value, " or ".join(map(repr, accepted)))
 
 
 def require_that(holds: bool, config: object, key: str, accepted: str) -> None:
     """Raise ConfigError for `key` unless `holds`: a rule between several keys."""
     if not holds:
-        raise refusal(key, getattr(config, key), accepted)
+        raise not_accepted(key, getattr(config, key), accepted)
+
+
+def require_known(table: str, names: Iterable[str], known: Sequence[str]) -> None:
+    """Raise ConfigError unless all `names` in a table are among the known ones."""
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"{table}.{name}", f"is not known: {_known(name, known)}")
 
 
 def from_toml(kind: type[Config], path: Path) -> Config:
@@ -127,7 +134,7 @@ def _read_as(hint: Any, value: Any, where: str) -> Any:
 
 def _table(value: Any, where: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise refusal(where, value, f"a table, [{where}]")
+        raise not_accepted(where, value, f"a table, [{where}]")
     return value
 
 

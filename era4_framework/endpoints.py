@@ -1,10 +1,13 @@
 """Whom one may ask: an instance as the registry names it, an endpoint as this client knows it."""
 
+import logging
 import threading
 from dataclasses import dataclass, field
 
 from era4_framework.config import BreakerConfig
-from era4_framework.policies.breaker import Breaker, Permit, Verdict
+from era4_framework.policies.breaker import Breaker, Permit, State, Verdict
+
+log = logging.getLogger("endpoints")
 
 
 @dataclass(frozen=True)
@@ -32,12 +35,22 @@ class Endpoint:
     def admit(self, now: float) -> Permit | None:
         """A permit for one attempt, to be settled; None: leave it alone."""
         with self._turn:
-            return self.breaker.admit(now)
+            before = self.breaker.state
+            permit = self.breaker.admit(now)
+            self._log_change(before)
+            return permit
 
     def settle(self, permit: Permit, verdict: Verdict, now: float) -> None:
         """What came of the attempt."""
         with self._turn:
+            before = self.breaker.state
             self.breaker.record(permit, verdict, now)
+            self._log_change(before)
+
+    def _log_change(self, before: State) -> None:
+        if self.breaker.state is not before:
+            told = before.value, self.breaker.state.value
+            log.warning("breaker instance=%s from=%s to=%s", self.instance.name, *told)
 
 
 class Endpoints:

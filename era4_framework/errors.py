@@ -10,7 +10,8 @@ definite and indefinite.) Outcomes of the business are values and never come thi
 | ConnectFailed  | Unreachable | the callee, or the network       | no connection came about       |
 | CircuitOpen    | Unreachable | the callee, a moment ago         | our breaker spared us the call |
 | Overloaded     | Unreachable | the callee: full, or closing     | 503, refused at the door       |
-| Denied         | Unreachable | the caller: who is it, may it?   | 401, 403                       |
+| NotKnown       | Unreachable | the caller's secret, or theirs   | 401                            |
+| Denied         | Unreachable | the caller: it may not           | 403                            |
 | QuotaExceeded  | Unreachable | the caller: too many requests    | 429                            |
 | DeadlinePassed | Unreachable | the caller: too little time left | 504, or not sent at all        |
 | Timeout        | NoAnswer    | nobody knows                     | silence                        |
@@ -18,9 +19,18 @@ definite and indefinite.) Outcomes of the business are values and never come thi
 | BadAnswer      | NoAnswer    | the callee                       | 500, 502, or nonsense          |
 """
 
+import copy
+from typing import Self
+
 
 class CallFailed(Exception):
     """A request that came to no outcome. Raised are its kinds only."""
+
+    def saying(self, why: str) -> Self:
+        """The same error in other words; what else it carries stays."""
+        told = copy.copy(self)
+        told.args = (why,)
+        return told
 
 
 class Unreachable(CallFailed):
@@ -47,13 +57,12 @@ class Overloaded(Unreachable):
         self.retry_after_s = retry_after_s
 
 
-class Denied(Unreachable):
-    """Who asks is not known to the callee (401), or may not ask this (403): asking on is no use."""
+class NotKnown(Unreachable):
+    """The callee does not believe who asks; another one, with another secret or clock, may."""
 
-    def __init__(self, why: str, is_known: bool = True) -> None:
-        """is_known: the callee knows who asks, and says no all the same (403)."""
-        super().__init__(why)
-        self.is_known = is_known
+
+class Denied(Unreachable):
+    """The callee knows who asks, and it may not ask this: asking on is no use."""
 
 
 class QuotaExceeded(Unreachable):

@@ -18,7 +18,7 @@ from era4_framework.errors import (
     Unreachable,
 )
 from era4_framework.identity import Identity
-from era4_framework.outcomes import malformed, refusal, response_of
+from era4_framework.outcomes import malformed, refusal_of, response_of
 from era4_framework.policies.bucket import TokenBucket
 from era4_framework.policies.deadline import BadDeadline, Deadline
 from era4_framework.policies.shedder import Shedder
@@ -33,7 +33,7 @@ def refusing(request: Request, service: Service) -> Response:
     try:
         return service(request)
     except CallFailed as error:
-        return refusal(error)
+        return refusal_of(error)
 
 
 def apologising(request: Request, service: Service) -> Response:

@@ -11,8 +11,16 @@ from random import Random
 
 from era4_framework.config import BalancerConfig, ClientConfig, RetryConfig
 from era4_framework.endpoints import Endpoint, Endpoints, Instance
-from era4_framework.errors import CallFailed, CircuitOpen, DeadlinePassed, NoAnswer, NoInstance
+from era4_framework.errors import (
+    BadAnswer,
+    CallFailed,
+    CircuitOpen,
+    DeadlinePassed,
+    NoAnswer,
+    NoInstance,
+)
 from era4_framework.identity import Identity
+from era4_framework.outcomes import is_answer
 from era4_framework.policies.backoff import Backoff
 from era4_framework.policies.balancer import Balancer
 from era4_framework.policies.breaker import Verdict
@@ -24,6 +32,7 @@ from era4_framework.service import Request, Response, Service, serving_until
 from era4_framework.telemetry import Telemetry
 
 Clock = Callable[[], float]
+LONGEST_TOLD = 40
 
 
 class Deadlines:
@@ -95,8 +104,8 @@ class Retrying:
 def _of_all_attempts(last: CallFailed, lost: NoAnswer | None, obstacle: str) -> CallFailed:
     """One attempt that may have been executed makes the fate of the whole request unknown."""
     if lost is None or lost is last:
-        return type(last)(f"{last} ({obstacle})")
-    return type(lost)(f"{last} ({obstacle}); before that, {lost}")
+        return last.saying(f"{last} ({obstacle})")
+    return lost.saying(f"{last} ({obstacle}); before that, {lost}")
 
 
 class Balancing:
@@ -123,7 +132,8 @@ class Balancing:
             try:
                 return service(replace(request, endpoint=endpoint, is_panic=is_panic))
             except CircuitOpen:
-                continue  # another thread took the last probe's place: the next look will show it
+                # another thread took the last probe's place: the next look will show it
+                request.learned.tried.remove(endpoint)  # it was not asked
             finally:
                 with self._turn:
                     endpoint.in_flight -= 1
@@ -191,6 +201,16 @@ class Breaking:
             if permit:
                 endpoint.settle(permit, verdict, self._clock())
             self._telemetry.attempt(self._callee, endpoint.instance.name, verdict.value)
+
+
+def believing(request: Request, service: Service) -> Response:
+    """Takes for an answer only what answers this request."""
+    response = service(request)
+    if is_answer(request, response):
+        return response
+    name = request.endpoint.instance.name if request.endpoint else "somebody"
+    told = f"{response.outcome[:LONGEST_TOLD]!r} and status {response.status}"
+    raise BadAnswer(f"{name}: {request.op} was answered with {told}")
 
 
 class Identifying:

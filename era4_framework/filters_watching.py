@@ -7,7 +7,7 @@ from era4_framework.errors import CallFailed
 from era4_framework.protocol import TRACE
 from era4_framework.service import Request, Response, Service
 from era4_framework.telemetry import Telemetry
-from era4_framework.tracing import serving
+from era4_framework.tracing import Span, serving_span
 
 Clock = Callable[[], float]
 
@@ -66,23 +66,43 @@ class Arrivals:
         self._customer = customer
 
     def __call__(self, request: Request, service: Service) -> Response:
-        tracer, customer = self._telemetry.tracer, self._customer
-        span = tracer.inbound(request.headers.get(TRACE, ""))
-        told, began, outcome = tracer.told(request), self._clock(), "unavailable"
-        if customer:
-            tracer.write("call", customer, tracer.process, request, told, span)
-        before = serving.set(span)
+        span = self._telemetry.tracer.inbound(request.headers.get(TRACE, ""))
+        began, outcome = self._clock(), "unavailable"
+        before = serving_span.set(span)
         try:
             response = service(request)
             outcome = response.outcome
             return response
         finally:
-            serving.reset(before)
-            caller = request.learned.caller or customer or "unknown"
+            serving_span.reset(before)
+            caller = request.learned.caller or self._customer or "unknown"
             seconds = self._clock() - began
             self._telemetry.request(caller, self._callee, request.op, outcome, seconds)
-            if customer:
-                tracer.write("answer", tracer.process, customer, request, outcome, span)
-            else:
-                note = f"{told}: {outcome}"
-                tracer.write("note", tracer.process, tracer.process, request, note, span)
+            self._tell(request, outcome, span)
+
+    def _tell(self, request: Request, outcome: str, span: Span) -> None:
+        tracer, customer = self._telemetry.tracer, self._customer
+        told = request.learned.told or f"{request.op} {request.key}".rstrip()
+        if not customer:
+            note = f"{told}: {outcome}"
+            tracer.write("note", tracer.process, tracer.process, request, note, span)
+            return
+        if not request.learned.told:  # it was not let in, so its question is not on tape yet
+            tracer.write("call", customer, tracer.process, request, told, span)
+        tracer.write("answer", tracer.process, customer, request, outcome, span)
+
+
+class Admissions:
+    """Puts on tape what is asked, once it was let in: a stranger's body is not worth reading."""
+
+    def __init__(self, telemetry: Telemetry, customer: str = "") -> None:
+        """customer: as in Arrivals."""
+        self._tracer = telemetry.tracer
+        self._customer = customer
+
+    def __call__(self, request: Request, service: Service) -> Response:
+        tracer, span = self._tracer, serving_span.get()
+        request.learned.told = told = tracer.told(request)
+        if self._customer and told and span:
+            tracer.write("call", self._customer, tracer.process, request, told, span)
+        return service(request)

@@ -13,7 +13,15 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from era4_framework.errors import BadAnswer, CallFailed, ConnectFailed, ConnectionLost, Timeout
+from era4_framework.errors import (
+    BadAnswer,
+    CallFailed,
+    ConnectFailed,
+    ConnectionLost,
+    Overloaded,
+    QuotaExceeded,
+    Timeout,
+)
 from era4_framework.policies.classify import kind_of
 from era4_framework.service import Request, Response
 
@@ -47,7 +55,8 @@ class Http:
         status, headers, body = self.exchange(instance.name, asked, request.timeout_s, until)
         kind = kind_of(status, body.get("certain") is True)
         if kind:
-            raise kind(f"{instance.name}: {str(body.get('detail', status))[:LONGEST_DETAIL]}")
+            why = f"{instance.name}: {str(body.get('detail', status))[:LONGEST_DETAIL]}"
+            raise _refusal(kind, why, headers.get("Retry-After", ""))
         if not isinstance(body.get("outcome"), str):
             raise BadAnswer(f"{instance.name}: status {status}, and no outcome")
         return Response(status, body, headers)
@@ -58,7 +67,8 @@ class Http:
         """Status, headers and JSON object of an answer. Raises ConnectFailed or NoAnswer.
 
         name: of whoever is asked, for errors. timeout_s: for connecting, and for every silence.
-        until: when the whole answer must be there; a peer that trickles is not waited for.
+        until: when the whole body must be there. Headers that trickle are waited for longer: each
+        line of them is a silence of its own, to http.client.
         """
         timeout_s = max(LEAST_TIMEOUT_S, timeout_s)
         if asked.data:
@@ -85,6 +95,14 @@ class Http:
         if not isinstance(members, dict):
             raise BadAnswer(f"{name}: its answer is no JSON object")
         return members
+
+
+def _refusal(kind: type[CallFailed], why: str, retry_after: str) -> CallFailed:
+    """The error that the callee raised; when to come again is one of seconds (RFC 9110, 10.2.3)."""
+    is_told = retry_after.isascii() and retry_after.isdigit() and len(retry_after) <= 6
+    if is_told and issubclass(kind, Overloaded | QuotaExceeded):
+        return kind(why, float(retry_after))
+    return kind(why)
 
 
 def _failure(name: str, timeout_s: float, error: Exception) -> CallFailed:

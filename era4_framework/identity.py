@@ -12,10 +12,11 @@ from pathlib import Path
 
 import jwt
 
-from era4_framework.errors import Denied
+from era4_framework.errors import NotKnown
 
 TOKEN_S = 60.0  # how long a stolen token is of use
 MOST_PROVEN = 1000  # callers use a token for half its life: proving it once is enough
+LEEWAY_S = 5.0  # clocks of two machines do not agree: RFC 7519, section 4.1.4
 LEAST_SECRET_BYTES = 32  # RFC 7518, section 3.2: as long as the hash
 
 
@@ -71,25 +72,25 @@ class Identity:
             return token
 
     def caller_of(self, token: str) -> str:
-        """Who proves with this token to be the caller; raises Denied."""
+        """Who proves with this token to be the caller; raises NotKnown."""
         caller, expires_at = self._proven.get(token, ("", 0.0))
         if self._clock() < expires_at:
             return caller
         accepted = f"accepted: one with sub, exp and aud {self.service}, signed by this shop"
         if not token:
-            raise Denied(f"no token; {accepted}", is_known=False)
+            raise NotKnown(f"no token; {accepted}")
         try:
             claims = jwt.decode(
                 token,
                 self._secret,
                 algorithms=["HS256"],  # never what the token itself says: it could say "none"
                 audience=self.service,
+                leeway=LEEWAY_S,
                 options={"require": ["exp", "sub", "aud"]},
             )
         except jwt.PyJWTError as error:
             # its class tells what is wrong; its text might repeat a piece of the token
-            why = f"token refused: {type(error).__name__}; {accepted}"
-            raise Denied(why, is_known=False) from None
+            raise NotKnown(f"token refused: {type(error).__name__}; {accepted}") from None
         if len(self._proven) >= MOST_PROVEN:
             self._proven.clear()
         self._proven[token] = str(claims["sub"]), float(claims["exp"])

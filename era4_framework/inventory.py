@@ -53,7 +53,7 @@ class Inventory:
 
 def operations(inventory: Inventory) -> list[Operation]:
     """Where what can be asked is found."""
-    reservation = "/reservations/<text:order_id>"
+    reservation = "/reservations/<text:key>"
     return [
         Operation("reserve", "PUT", reservation, inventory.reserve, ("sku", "quantity")),
         Operation("release", "DELETE", reservation, inventory.release),

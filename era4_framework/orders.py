@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from era0_naive import shop
 from era4_framework.config import ClientConfig, ServerConfig
@@ -12,13 +12,20 @@ from era4_framework.identity import Identity, read_secret
 from era4_framework.outcomes import Operation, outcome_of, request_to
 from era4_framework.resolver import Discovery
 from era4_framework.server import Door, listener_at, serve
-from era4_framework.service import Request, Service
+from era4_framework.service import Service
 from era4_framework.stack import client_stack, edge_stack
 from era4_framework.telemetry import Telemetry
 from era4_framework.web import web
 
 INVENTORY = ClientConfig(deadline_s=3.0, try_timeout_s=0.5)  # how we ask it
 CONFIG = ServerConfig(most_in_flight=14, settle_s=0.5)  # how we are asked
+
+
+ANSWERS = {  # what inventory may answer, and nobody else
+    "reserve": ("reserved", "out_of_stock", "unknown_sku", "conflict", "invalid"),
+    "release": ("released", "invalid"),
+    "catalogue": ("catalogue",),
+}
 
 
 class Orders:
@@ -38,32 +45,31 @@ class Orders:
         return shop.show(self.book, order_id)
 
     def catalogue(self) -> shop.Outcome:
-        return self.ask(request_to("catalogue", "GET", "/catalogue"))
+        return self.ask("catalogue", "GET", "/catalogue")
 
     def reserve(self, order_id: str, sku: str, quantity: int) -> shop.Outcome:
         goods = {"sku": sku, "quantity": quantity}
-        return self.ask(request_to("reserve", "PUT", "/reservations/", order_id, goods))
+        return self.ask("reserve", "PUT", "/reservations/", order_id, goods)
 
     def release(self, order_id: str) -> shop.Outcome:
-        return self.ask(request_to("release", "DELETE", "/reservations/", order_id))
+        return self.ask("release", "DELETE", "/reservations/", order_id)
 
-    def ask(self, request: Request) -> shop.Outcome:
+    def ask(
+        self, op: str, method: str, path: str, key: str = "", body: dict[str, Any] | None = None
+    ) -> shop.Outcome:
         """The call path: what happens between a question and its answer."""
+        request = request_to(op, method, path, key, body, expects=ANSWERS[op])
         try:
-            response = self.inventory(request)
+            return outcome_of(self.inventory(request))
         except Unreachable as error:
             return shop.unavailable(str(error), certain=True)
         except NoAnswer as error:
             return shop.unavailable(str(error), certain=False)
-        outcome = outcome_of(request, response)
-        if outcome.kind == "out_of_stock" and not response.is_sure:
-            return replace(outcome, certain=False)  # an earlier attempt was lost: it may come yet
-        return outcome
 
 
 def operations(orders: Orders) -> list[Operation]:
     """Where what can be asked is found."""
-    order = "/orders/<text:order_id>"
+    order = "/orders/<text:key>"
     return [
         Operation("place", "PUT", order, orders.place, ("sku", "quantity")),
         Operation("cancel", "DELETE", order, orders.cancel),
@@ -84,4 +90,7 @@ def main(
         service = edge_stack(asked, "orders", telemetry, CONFIG)
         app = web("orders", asked, service, door, telemetry, CONFIG)
         instances.start()
-        serve(listener, app, door, CONFIG, ready)
+        try:
+            serve(listener, app, door, CONFIG, ready)
+        finally:
+            instances.stop()

@@ -7,7 +7,7 @@ names it; the other members are the outcome's own.
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -16,6 +16,7 @@ from era4_framework.errors import (
     CallFailed,
     DeadlinePassed,
     Denied,
+    NotKnown,
     Overloaded,
     QuotaExceeded,
     Unreachable,
@@ -30,11 +31,6 @@ REFUSALS = {
     "invalid": 400,
     "unavailable": 503,
 }
-ANSWERS = {  # of inventory
-    "reserve": ("reserved", "out_of_stock", "unknown_sku", "conflict", "invalid"),
-    "release": ("released", "invalid"),
-    "catalogue": ("catalogue", "invalid"),
-}
 CREATED = ("placed", "reserved")  # by a PUT, and not repeated
 KINDS = frozenset(REFUSALS) | {*CREATED, "already_placed", "cancelled", "released", "catalogue"}
 REPEATED = "repeated"  # the detail of a `reserved` that an earlier request has done
@@ -45,9 +41,9 @@ RETRY_AFTER_S = 1.0
 class Operation:
     """One thing that can be asked of a service, and which method of it does it.
 
-    path: as Flask writes it; `<text:order_id>` is what the idempotency key is read from. run is
-    given the key, if the path has one, then each of `fields` from the request's JSON object, None
-    for one that is missing.
+    path: as Flask writes it; `<text:key>` is where the idempotency key stands. run is given the
+    key, if the path has one, then each of `fields` from the request's JSON object, None for one
+    that is missing.
     """
 
     name: str
@@ -85,11 +81,21 @@ def _run(operation: Operation, request: Request) -> shop.Outcome:
 
 
 def request_to(
-    op: str, method: str, path: str, key: str = "", body: dict[str, Any] | None = None
+    op: str,
+    method: str,
+    path: str,
+    key: str = "",
+    body: dict[str, Any] | None = None,
+    *,
+    expects: Sequence[str],
 ) -> Request:
-    """A request for an operation of another service; `key` is appended to the path."""
+    """A request for an operation of another service; `key` is appended to the path.
+
+    expects: the outcomes that may answer it; any other is the word of somebody else.
+    """
     content = b"" if body is None else json.dumps(body).encode()
-    return Request(op, method, path + quote(key, safe=""), content, key)
+    fields, whole = tuple(body or ()), path + quote(key, safe="")
+    return Request(op, method, whole, content, key, fields=fields, expects=tuple(expects))
 
 
 def response_of(request: Request, outcome: shop.Outcome) -> Response:
@@ -112,14 +118,14 @@ def problem(
     return Response(status, told | message, headers or {})
 
 
-def refusal(error: CallFailed) -> Response:
+def refusal_of(error: CallFailed) -> Response:
     """An error as the answer from which the caller's edge makes the same error again."""
     certain = isinstance(error, Unreachable)
     message = shop.unavailable(str(error), certain).message()
     match error:
-        case Denied() if error.is_known:
-            return problem(403, "denied", message)
         case Denied():
+            return problem(403, "denied", message)
+        case NotKnown():
             return problem(401, "unknown caller", message, {"WWW-Authenticate": "Bearer"})
         case QuotaExceeded():
             return problem(429, "quota exceeded", message, _retry_after(error.retry_after_s))
@@ -135,12 +141,33 @@ def malformed(field: str, why: str) -> Response:
     return problem(400, "invalid", shop.Outcome("invalid", why, field).message())
 
 
-def outcome_of(request: Request, response: Response) -> shop.Outcome:
-    """The outcome that a response carries; the fate is unknown if it is none to this request."""
+def is_answer(request: Request, response: Response) -> bool:
+    """Whether the response is one to this request: an outcome it expects, under its own status.
+
+    At the address of an instance that is gone another service of the shop may listen by now, whose
+    404 or `invalid` says nothing about what we asked.
+    """
+    kind = response.outcome
+    if kind not in request.expects:
+        return False
+    if kind in REFUSALS:
+        return response.status == REFUSALS[kind]
+    return response.status in ((200, 201) if kind in CREATED else (200,))
+
+
+def outcome_of(response: Response) -> shop.Outcome:
+    """The outcome that a response carries.
+
+    After a lost attempt a refusal is no proof: that attempt may have been served, or be under way
+    yet. `out_of_stock` says so; for `invalid` and `unknown_sku` no service has a reason then, so
+    whoever says that is not believed. `conflict` will be the lost attempt's answer, too.
+    """
     outcome = shop.read_outcome(response.body)
-    if outcome.kind in ANSWERS.get(request.op, ()):
+    if response.is_sure or outcome.kind not in ("out_of_stock", "invalid", "unknown_sku"):
         return outcome
-    return shop.unavailable(f"{request.op} was answered with {outcome.kind[:40]!r}", certain=False)
+    if outcome.kind == "out_of_stock":
+        return replace(outcome, certain=False)
+    return shop.unavailable(f"{outcome.kind} after an attempt that was lost", certain=False)
 
 
 def _retry_after(seconds: float) -> dict[str, str]:

@@ -7,10 +7,12 @@ self-preservation). An instance holds a lease and renews it, as one that dies ca
 
 import json
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import quote
 
@@ -20,12 +22,13 @@ from era0_naive.role import host_and_port
 from era4_framework.config import ServerConfig
 from era4_framework.endpoints import Instance
 from era4_framework.errors import CallFailed
-from era4_framework.http import Http
+from era4_framework.http import MOST_INSTANCES, Http
 from era4_framework.identity import Identity
 
 REGISTRY_TIMEOUT_S = 0.5  # for one question to it
 PATIENCE_S = 5.0  # with a registry that is not there when a service starts
 PAUSE_S = 0.1
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # of an instance, as the registry has it
 
 log = logging.getLogger("resolver")
 Resolver = Callable[[], tuple[Instance, ...]]  # who can be asked now; it never waits
@@ -57,11 +60,18 @@ def read_instances(answer: Any) -> tuple[Instance, ...]:
     """The instances in a registry's answer, by name; an entry that makes no sense is left out."""
     listed = answer.get("instances") if isinstance(answer, dict) else None
     found = []
-    for each in listed if isinstance(listed, list) else []:
+    for each in listed[:MOST_INSTANCES] if isinstance(listed, list) else []:
         with suppress(AttributeError, TypeError, ValueError):
-            host_and_port(each.get("url"), "http")
-            found.append(Instance(str(each.get("name")), each.get("url")))
+            found.append(_instance(each.get("name"), each.get("url")))
     return tuple(sorted(found, key=lambda each: each.name))
+
+
+def _instance(name: str, url: str) -> Instance:
+    host, _ = host_and_port(url, "http")
+    ip_address(host)  # a name would be looked up again and again, and that has no time limit
+    if not NAME.fullmatch(name):
+        raise ValueError(f"instance {name!r}; accepted: {NAME.pattern}")
+    return Instance(name, url)
 
 
 class Discovery:
@@ -74,19 +84,23 @@ class Discovery:
         self._poll_s = poll_s
         self._http = Http()
         self._known = Known()
+        self._is_over = threading.Event()
 
     def __call__(self) -> tuple[Instance, ...]:
         """Who can be asked now."""
         return self._known.instances
 
     def start(self) -> None:
-        """Asks, and goes on asking for as long as the process lives."""
+        """Asks, and goes on asking until `stop`."""
         self._ask()
         threading.Thread(target=self._follow, name="discovery", daemon=True).start()
 
+    def stop(self) -> None:
+        """Asks no more; who is known stays known."""
+        self._is_over.set()
+
     def _follow(self) -> None:
-        while True:
-            time.sleep(self._poll_s)
+        while not self._is_over.wait(self._poll_s):
             self._ask()
 
     def _ask(self) -> None:
@@ -94,12 +108,18 @@ class Discovery:
         try:
             until = time.monotonic() + REGISTRY_TIMEOUT_S
             asked = requests.Request("GET", self._url)
-            _, _, answer = self._http.exchange("registry", asked, REGISTRY_TIMEOUT_S, until)
-            self._known.hear(answer)
+            status, _, answer = self._http.exchange("registry", asked, REGISTRY_TIMEOUT_S, until)
+            self._hear(status, answer)
         except CallFailed as error:
             self._known.hear_nothing(str(error))
         if self._known.complaint != before:
             log.warning("registry complaint=%r kept=%r", self._known.complaint, self._known)
+
+    def _hear(self, status: int, answer: Any) -> None:
+        if status == 200:
+            self._known.hear(answer)
+        else:
+            self._known.hear_nothing(f"registry: status {status}")
 
 
 class Lease:

@@ -2,8 +2,11 @@
 
 waitress reads a whole request before a thread gets it, so a caller that writes slowly costs none.
 
-Leaving (SIGTERM) takes four steps: 1. /ready says no, and the lease is given back; 2. it goes on
-serving until its callers have noticed; 3. and until nothing is in flight; 4. then it closes.
+Leaving (SIGTERM) takes four steps:
+1. /ready says no, the lease is given back, and every answer asks its caller to hang up;
+2. that goes on until callers have noticed (`settle_s`), and who comes new is still let in;
+3. then the door is closed, and who is inside has his answer (in `drain_s` at most);
+4. when it has been quiet for a moment, the threads end, and the store can be closed.
 """
 
 import logging
@@ -14,7 +17,9 @@ from collections.abc import Callable
 from typing import Any
 
 import flask
+from waitress import wasyncore
 from waitress.server import create_server
+from waitress.task import WSGITask
 
 from era0_naive.role import host_and_port
 from era4_framework.config import ServerConfig
@@ -24,6 +29,7 @@ MOST_CONNECTIONS = 150  # at once; they fit into the 256 files that macOS lets a
 IDLE_CONNECTION_S = 30
 MOST_HEADER_BYTES = 32 * 1024
 LOOK_AGAIN_S = 0.01
+QUIET_S = 0.1  # a request that is on its way, or read only now, is in nobody's count
 
 
 class Door:
@@ -90,14 +96,42 @@ def serve(
 
 
 def _drain(server: Any, door: Door, config: ServerConfig, lease: Lease | None) -> None:
-    until = time.monotonic() + config.drain_s
     door.is_open = False
+    settled = time.monotonic() + config.settle_s
     if lease:
         lease.give_back()
-    time.sleep(config.settle_s)
-    while _in_flight(server) and time.monotonic() < until:
+    while time.monotonic() < settled:
+        _ask_to_hang_up(server)
         time.sleep(LOOK_AGAIN_S)
-    server.task_dispatcher.shutdown(timeout=LOOK_AGAIN_S)  # no thread may find the store closed
+    server.trigger.pull_trigger(lambda: _close(server))  # by the thread that accepts
+    quiet_since = time.monotonic()
+    until = quiet_since + config.drain_s
+    while (now := time.monotonic()) < min(until, quiet_since + QUIET_S):
+        _ask_to_hang_up(server)
+        quiet_since = now if _in_flight(server) else quiet_since
+        time.sleep(LOOK_AGAIN_S)
+    left_s = max(LOOK_AGAIN_S, until - time.monotonic())
+    server.task_dispatcher.shutdown(timeout=left_s)  # no thread may find the store closed
+
+
+def _ask_to_hang_up(server: Any) -> None:
+    """From now on each answer says `Connection: close`; the next request finds another door."""
+    for channel in list(server.active_channels.values()):
+        channel.task_class = _last_task
+
+
+def _last_task(channel: Any, request: Any) -> WSGITask:
+    request.headers["CONNECTION"] = "close"  # as if the caller had wished it: RFC 9112, 9.6
+    return WSGITask(channel, request)
+
+
+def _close(server: Any) -> None:
+    """Nobody new is let in; who has reached the queue before still is."""
+    inside = -1
+    while inside < len(server.active_channels):
+        inside = len(server.active_channels)
+        server.handle_accept()
+    wasyncore.dispatcher.close(server)  # its own close() would also end the loop's trigger
 
 
 def _in_flight(server: Any) -> int:

@@ -25,9 +25,14 @@ from era4_framework.policies.deadline import Deadline
 
 @dataclass
 class Learned:
-    """What filters learn of a request, for those above them; all its copies share it."""
+    """What filters learn of a request, for those above them; all its copies share it.
+
+    It changes, in a request that does not: what is learned below could reach those above only with
+    the answer, and a request that fails has none.
+    """
 
     caller: str = ""  # inbound: who asks, once that is proved
+    told: str = ""  # inbound: what is asked, as a note for the tape, once it was let in
     tried: list[Endpoint] = field(default_factory=list)  # outbound: who was asked, in order
 
 
@@ -36,7 +41,8 @@ class Request:
     """What is asked, on its way down a stack; the lower half is written by filters.
 
     op: the operation's name, for permissions, metrics and traces. key: the idempotency key.
-    body: bytes, as nobody should parse what a stranger sends before he is known.
+    body: bytes, as nobody should parse what a stranger sends before he is known. fields: its
+    members that a trace may tell. expects: the outcomes that may answer it.
     """
 
     op: str
@@ -45,6 +51,8 @@ class Request:
     body: bytes = b""
     key: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    fields: tuple[str, ...] = ()
+    expects: tuple[str, ...] = ()
 
     learned: Learned = field(default_factory=Learned)
     deadline: Deadline | None = None  # until when anybody waits for the answer

@@ -5,11 +5,13 @@ in at the top, and its answer goes the same way back.
 import random
 import time
 from collections.abc import Callable, Sequence
+from itertools import chain
 
 from era4_framework import filters_inbound as inbound
 from era4_framework import filters_outbound as outbound
 from era4_framework import filters_watching as watching
 from era4_framework.config import ClientConfig, ServerConfig
+from era4_framework.config_rules import require_known
 from era4_framework.endpoints import Endpoints
 from era4_framework.http import Http
 from era4_framework.identity import Identity
@@ -55,8 +57,10 @@ def client_stack(
         outbound.Breaking(config, telemetry, callee, clock),
         # one span for each attempt, as each is a message of its own
         watching.Attempts(telemetry, me),
-        # innermost: a token is renewed between two attempts, if it is time
+        # a token is renewed between two attempts, if it is time
         outbound.Identifying(identity, callee),
+        # innermost: what answers another question is a failure to breaker, retries and tape
+        outbound.believing,
     ]
     return stack_of(layers, transport or Http(clock))
 
@@ -69,7 +73,12 @@ def server_stack(
     *,
     clock: Clock = time.monotonic,
 ) -> Service:
-    """The operations, for other services: whoever asks must prove who it is, and be allowed."""
+    """The operations, for other services: whoever asks must prove who it is, and be allowed.
+
+    Raises ConfigError if `may` names an operation, or `quotas` a caller, that there is not.
+    """
+    require_known("may", config.may, [each.name for each in operations])
+    require_known("quotas", config.quotas, sorted(set(chain.from_iterable(config.may.values()))))
     shedding = inbound.Shedding(config.most_in_flight)
     telemetry.watch_load(identity.service, shedding.in_flight)
     layers: list[Filter] = [
@@ -84,6 +93,8 @@ def server_stack(
         # above rationing: what nobody may do takes nothing from a quota
         inbound.Authorising(config.may),
         inbound.Rationing(config.quotas, clock),
+        # above deadlines, and below whatever refuses: of those it refuses nobody reads the body
+        watching.Admissions(telemetry),
         # innermost: the last look at the clock before the work begins
         inbound.Deadlines(config.deadline_s, clock),
     ]
@@ -105,6 +116,7 @@ def edge_stack(
         watching.Arrivals(telemetry, service, clock, customer="customer"),
         inbound.apologising,
         shedding,
+        watching.Admissions(telemetry, customer="customer"),
         inbound.Deadlines(config.deadline_s, clock),
     ]
     return stack_of(layers, serving(operations))

@@ -15,6 +15,7 @@ strangers' ideas would soon hold nothing else.
 import logging
 import os
 import random
+import threading
 from collections.abc import Callable, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -36,6 +37,8 @@ class Telemetry:
         logging.basicConfig(format="%(asctime)s %(name)s %(message)s")
         folder = os.environ.get("ERAS_TRACE", "")
         self.tracer = Tracer(process, folder, rng or random.Random())
+        self._turn = threading.Lock()  # two scrapes at once must not tell half of each other
+        self._sent: set[tuple[str, str, str]] = set()  # the labels of attempts
         self._load: tuple[str, Callable[[], int]] | None = None
         self._watched: dict[str, Callable[[], Sequence[Endpoint]]] = {}
         self._registry = registry = CollectorRegistry()
@@ -76,7 +79,9 @@ class Telemetry:
 
     def attempt(self, callee: str, instance: str, verdict: str) -> None:
         """An attempt ended."""
-        self._attempts.labels(callee, instance, verdict).inc()
+        with self._turn:
+            self._attempts.labels(callee, instance, verdict).inc()
+            self._sent.add((callee, instance, verdict))
 
     def watch(self, callee: str, endpoints: Callable[[], Sequence[Endpoint]]) -> None:
         """From now on /metrics tells of these endpoints how busy and how trusted they are."""
@@ -91,15 +96,24 @@ class Telemetry:
         self._load = service, in_flight
 
     def exposition(self) -> bytes:
-        """All metrics, as /metrics shows them."""
-        self._in_flight.clear()  # of instances that are gone nothing is told
-        self._breakers.clear()
-        for callee, endpoints in self._watched.items():
-            for each in endpoints():
-                name = each.instance.name
-                self._in_flight.labels(callee, name).set(each.in_flight)
-                self._breakers.labels(callee, name).set(STATES[each.breaker.state])
-        if self._load:
-            service, in_flight = self._load
-            self._in_flight.labels(service, self.tracer.process).set(in_flight())
-        return generate_latest(self._registry)
+        """All metrics, as /metrics shows them; of instances that are gone nothing is told."""
+        with self._turn:
+            self._in_flight.clear()
+            self._breakers.clear()
+            for callee, endpoints in self._watched.items():
+                self._tell(callee, endpoints())
+            if self._load:
+                service, in_flight = self._load
+                self._in_flight.labels(service, self.tracer.process).set(in_flight())
+            return generate_latest(self._registry)
+
+    def _tell(self, callee: str, endpoints: Sequence[Endpoint]) -> None:
+        for each in endpoints:
+            name = each.instance.name
+            self._in_flight.labels(callee, name).set(each.in_flight)
+            self._breakers.labels(callee, name).set(STATES[each.breaker.state])
+        there = {each.instance.name for each in endpoints}
+        gone = {each for each in self._sent if each[0] == callee and each[1] not in there}
+        for labels in gone:
+            self._attempts.remove(*labels)
+        self._sent -= gone

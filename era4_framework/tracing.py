@@ -37,7 +37,7 @@ class Span:
         return f"00-{self.trace}-{self.id}-{self.flags}"
 
 
-serving: ContextVar[Span | None] = ContextVar("serving", default=None)
+serving_span: ContextVar[Span | None] = ContextVar("serving_span", default=None)
 
 
 def read_traceparent(header: str) -> Span | None:
@@ -70,7 +70,7 @@ class Tracer:
 
     def outbound(self) -> Span:
         """The span of one attempt, below the request that this thread is serving."""
-        return self._below(serving.get())
+        return self._below(serving_span.get())
 
     def write(
         self, what: str, source: str, target: str, request: Request, note: str, span: Span
@@ -90,7 +90,7 @@ class Tracer:
         """What a request asks for, as a note: `reserve o-1 sku-0001 2`."""
         if self._path is None:
             return ""
-        words = [request.op, request.key, *_values(request.body)]
+        words = [request.op, request.key, *_values(request)]
         again = f", attempt {request.attempt}" if request.attempt > 1 else ""
         return " ".join(word for word in words if word) + again
 
@@ -104,9 +104,11 @@ class Tracer:
         return f"{number:0{bits // 4}x}"
 
 
-def _values(body: bytes) -> list[str]:
+def _values(request: Request) -> list[str]:
     try:
-        members = json.loads(body) if body else {}
+        members = json.loads(request.body) if request.fields else {}
     except (ValueError, RecursionError):
         return []
-    return [str(value) for value in members.values()] if isinstance(members, dict) else []
+    if not isinstance(members, dict):
+        return []
+    return [str(members[name]) for name in request.fields if name in members]

@@ -74,12 +74,12 @@ def web(
 
 
 def _view(operation: Operation, service: Service) -> Callable[..., flask.Response]:
-    def view(order_id: str = "") -> flask.Response:
+    def view(key: str = "") -> flask.Response:
         came = flask.request
         headers = {name: came.headers[name] for name in UNDERSTOOD if name in came.headers}
         body = came.get_data()  # raises 413
-        request = Request(operation.name, operation.method, came.path, body, order_id, headers)
-        return _sent(service(request))
+        name, method, fields = operation.name, operation.method, tuple(operation.fields)
+        return _sent(service(Request(name, method, came.path, body, key, headers, fields)))
 
     return view
 
@@ -96,9 +96,7 @@ def _misunderstood(
 ) -> flask.Response:
     """No such path, no such method, too large a body: what would be accepted is said."""
     asked = f"{flask.request.method} {flask.request.path[:LONGEST_TOLD]}"
-    known = [
-        f"{each.method} {each.path.replace('<text:order_id>', 'ORDER_ID')}" for each in operations
-    ]
+    known = [f"{each.method} {each.path.replace('<text:key>', 'KEY')}" for each in operations]
     accepted = f"{', '.join(known)}, in at most {config.max_body_bytes} bytes"
     told = shop.Outcome("invalid", f"{asked}: {error.name}; accepted: {accepted}").message()
     sent = _sent(problem(error.code or 500, "invalid", told))

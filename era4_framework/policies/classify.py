@@ -49,6 +49,8 @@ JUDGEMENTS: dict[type[errors.CallFailed], Judgement] = {
     errors.ConnectFailed: Judgement(Verdict.FAILURE, Retry.ALWAYS),
     errors.CircuitOpen: Judgement(Verdict.IGNORED, Retry.ALWAYS),
     errors.Overloaded: Judgement(Verdict.IGNORED, Retry.ALWAYS),
+    # one of us two has another secret or clock: it need not be the instance, and not all have it
+    errors.NotKnown: Judgement(Verdict.IGNORED, Retry.ALWAYS),
     errors.Denied: Judgement(Verdict.SUCCESS, Retry.NEVER),
     errors.QuotaExceeded: Judgement(Verdict.SUCCESS, Retry.NEVER),  # elsewhere is no way around it
     errors.DeadlinePassed: Judgement(Verdict.IGNORED, Retry.NEVER),
@@ -60,7 +62,7 @@ JUDGEMENTS: dict[type[errors.CallFailed], Judgement] = {
 CUT_SHORT = Judgement(Verdict.IGNORED, Retry.WITH_KEY)
 
 REFUSALS: dict[int, type[errors.CallFailed]] = {
-    401: errors.Denied,
+    401: errors.NotKnown,
     403: errors.Denied,
     429: errors.QuotaExceeded,
     503: errors.Overloaded,

@@ -202,7 +202,7 @@ def test_when_nobody_is_left_the_customer_is_told_and_the_shop_opens_again(stage
 def test_a_stolen_token_opens_one_service_for_a_minute_and_no_other(stage):
     secret = stage.secret.read_bytes().strip()
     stolen = bearer("orders", "inventory", secret=secret)
-    used = bearer("orders", "inventory", life_s=-1, secret=secret)
+    used = bearer("orders", "inventory", life_s=-60, secret=secret)
     body = b'{"sku": "sku-0001", "quantity": 1}'
     there = f"{stage.address('inventory-1')}/reservations/o-1"
     assert fetch(there, "PUT", used, body)[0] == 401

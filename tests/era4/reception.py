@@ -12,6 +12,7 @@ from era4_framework.telemetry import Telemetry
 from tests.era3.tokens import SECRET, bearer
 from tests.era4.virtual import Clock
 
+FIELDS = ("sku", "quantity")
 BODY = b'{"sku": "sku-0001", "quantity": 2}'
 CONFIG = ServerConfig(
     may={"reserve": ("orders",), "catalogue": ("orders", "reports")},
@@ -28,7 +29,7 @@ class Reception:
         self.business = lambda: shop.Outcome("reserved")
         self.telemetry = Telemetry("inventory-1", Random(7))
         operations = [
-            Operation("reserve", "PUT", "/<text:order_id>", self._reserve, ("sku", "quantity")),
+            Operation("reserve", "PUT", "/<text:key>", self._reserve, FIELDS),
             Operation("catalogue", "GET", "/catalogue", self._catalogue),
             Operation("burn", "DELETE", "/", self._catalogue),
         ]
@@ -41,7 +42,7 @@ class Reception:
 
     def reserve(self, body: bytes = BODY, caller: str = "orders", **headers: str) -> Response:
         told = bearer(caller) | {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.stack(Request("reserve", "PUT", "/o-1", body, "o-1", told))
+        return self.stack(Request("reserve", "PUT", "/o-1", body, "o-1", told, FIELDS))
 
     def catalogue(self, headers: dict[str, str]) -> Response:
         return self.stack(Request("catalogue", "GET", "/catalogue", headers=headers))

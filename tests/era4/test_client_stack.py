@@ -1,5 +1,6 @@
 """The client's stack on virtual time: who is asked when, how often, and what the caller learns."""
 
+import threading
 from contextlib import contextmanager
 
 import pytest
@@ -21,6 +22,7 @@ from era4_framework.errors import (
     Denied,
     NoAnswer,
     NoInstance,
+    NotKnown,
     Overloaded,
     QuotaExceeded,
     Timeout,
@@ -31,7 +33,8 @@ from era4_framework.outcomes import request_to
 from era4_framework.policies.deadline import Deadline
 from era4_framework.protocol import token_in
 from era4_framework.service import Request, Response, serving_until
-from era4_framework.tracing import Span, read_traceparent, serving
+from era4_framework.telemetry import Telemetry
+from era4_framework.tracing import Span, read_traceparent, serving_span
 from tests.era4.virtual import RESERVED, SECRET, Play, fails, fails_first
 
 IN_TURN = BalancerConfig("round_robin")
@@ -143,11 +146,11 @@ def test_what_perhaps_was_executed_is_sent_again_only_if_it_can_be_recognised(ki
 def test_what_changes_nothing_may_be_sent_again_without_a_key():
     play = Play().everybody(fails(Timeout("silent")))
     with pytest.raises(Timeout):
-        play.service(request_to("catalogue", "GET", "/catalogue"))
+        play.service(request_to("catalogue", "GET", "/catalogue", expects=("catalogue",)))
     assert len(play.attempts) == 3
 
 
-@pytest.mark.parametrize("kind", [ConnectFailed, Overloaded])
+@pytest.mark.parametrize("kind", [ConnectFailed, Overloaded, NotKnown])
 def test_what_certainly_was_not_executed_is_sent_again_even_without_a_key(kind):
     play = Play().everybody(fails(kind("no")))
     with pytest.raises(kind):
@@ -200,6 +203,71 @@ def test_all_requests_draw_on_one_budget():
         with pytest.raises(ConnectFailed):
             play.reserve()
     assert len(play.attempts) == 12
+
+
+# ---- whose answer
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (200, "invalid"),
+        (404, "invalid"),
+        (409, "invalid"),
+        (409, "unknown_sku"),
+        (400, "unknown_sku"),
+        (404, "out_of_stock"),
+        (400, "conflict"),
+        (200, "out_of_stock"),
+        (409, "reserved"),
+        (202, "reserved"),
+        (404, "not_found"),
+        (409, "not_found"),
+        (200, "placed"),
+        (200, "released"),
+        (200, "catalogue"),
+        (200, ""),
+        (200, "nonsense " * 100),
+    ],
+)
+def test_an_outcome_of_another_service_is_a_failure_of_the_instance(status, kind):
+    """Its address belongs to somebody else by now."""
+    play = Play(instances="a").everybody(lambda _: Response(status, {"outcome": kind}))
+    with pytest.raises(BadAnswer, match=f"and status {status} ") as raised:
+        play.reserve()
+    assert len(str(raised.value)) < 200
+    assert play.counted("attempts_total", callee="inventory", instance="a", verdict="failure") == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (200, "reserved"),
+        (201, "reserved"),
+        (400, "invalid"),
+        (404, "unknown_sku"),
+        (409, "out_of_stock"),
+        (409, "conflict"),
+    ],
+)
+def test_an_outcome_under_its_own_status_is_an_answer(status, kind):
+    play = Play().everybody(lambda _: Response(status, {"outcome": kind}))
+    assert play.reserve().outcome == kind
+
+
+def test_what_was_released_is_no_new_thing():
+    play = Play().everybody(lambda _: Response(201, {"outcome": "released"}))
+    with pytest.raises(BadAnswer):
+        play.service(request_to("release", "DELETE", "/x/", "o-1", expects=("released",)))
+
+
+def test_one_of_two_instances_with_another_secret_eats_no_orders():
+    play = Play(instances="ab")
+    play.acts = {"a": fails(NotKnown("token refused"))}
+    for number in range(50):
+        assert play.reserve(f"o-{number}") == RESERVED
+    assert "a" in play.asked()
+    assert play.counted("breaker_state", callee="inventory", instance="a") == 0
 
 
 # ---- whom
@@ -305,6 +373,21 @@ def test_when_all_breakers_are_open_somebody_is_asked_all_the_same():
     assert play.attempts[0].request.is_panic
 
 
+def test_what_a_breaker_does_is_logged(caplog):
+    play = Play(in_turn(BreakerConfig(consecutive_failures=1), attempts=2), instances="ab")
+    play.acts = {"b": fails(REFUSED)}
+    play.reserve()
+    play.clock.sleep(1.0)
+    play.acts = {}
+    play.reserve()
+    play.reserve()
+    assert [each.getMessage() for each in caplog.records] == [
+        "breaker instance=b from=closed to=open",
+        "breaker instance=b from=open to=half open",
+        "breaker instance=b from=half open to=closed",
+    ]
+
+
 def test_a_probe_that_is_interrupted_gives_its_place_back():
     play = Play(ClientConfig(breaker=BreakerConfig(consecutive_failures=1)), instances="ab")
     play.everybody(fails(REFUSED))
@@ -355,6 +438,8 @@ def test_a_breaker_that_closes_to_us_between_look_and_call_costs_no_attempt():
     play.forget()
     assert play.reserve() == RESERVED
     assert play.asked() != robbed[0]
+    tried = play.attempts[0].request.learned.tried
+    assert [each.instance.name for each in tried] == [play.asked()], "nobody else was asked"
 
 
 @pytest.mark.parametrize(
@@ -365,7 +450,8 @@ def test_a_breaker_that_closes_to_us_between_look_and_call_costs_no_attempt():
         (ConnectionLost("cut"), "failure"),
         (BadAnswer("500"), "failure"),
         (Overloaded("full"), "ignored"),  # it answered: it is busy, not dead
-        (Denied("who?"), "success"),
+        (Denied("not you"), "success"),
+        (NotKnown("who?"), "ignored"),  # the fault may be ours
         (QuotaExceeded("enough"), "success"),
     ],
 )
@@ -428,12 +514,12 @@ def test_nothing_is_sent_for_somebody_who_has_stopped_waiting(left_s):
 def test_the_attempts_of_a_request_are_spans_below_the_one_that_is_served():
     play = Play().everybody(fails(REFUSED))
     above = Span("a" * 32, "b" * 16)
-    before = serving.set(above)
+    before = serving_span.set(above)
     try:
         with pytest.raises(ConnectFailed):
             play.reserve()
     finally:
-        serving.reset(before)
+        serving_span.reset(before)
     sent = [read_traceparent(each.request.headers["traceparent"]) for each in play.attempts]
     assert {span.trace for span in sent if span} == {above.trace}
     assert len({span.id for span in sent if span}) == 3
@@ -459,15 +545,41 @@ def test_a_request_is_counted_once_and_its_attempts_one_by_one():
 
 
 def test_an_outcome_that_nobody_knows_makes_no_time_series_of_its_own():
-    play = Play().everybody(lambda _: Response(200, {"outcome": "made up " * 100}))
+    telemetry = Telemetry("orders")
+    telemetry.request("orders", "inventory", "reserve", "made up " * 100, 0.1)
+    assert 'op="reserve",outcome="other"} 1.0' in telemetry.exposition().decode()
+
+
+def test_of_an_instance_that_is_gone_nothing_is_counted_any_more():
+    play = Play(in_turn(), instances="ab")
     play.reserve()
-    labels = {"caller": "orders", "callee": "inventory", "op": "reserve"}
-    assert play.counted("requests_total", outcome="other", **labels) == 1
+    play.reserve()
+    gone = {"callee": "inventory", "instance": "a", "verdict": "success"}
+    assert play.counted("attempts_total", **gone) == 1
+    play.instances = play.instances[1:]
+    assert 'instance="a"' not in play.telemetry.exposition().decode()
+    assert play.counted("attempts_total", **(gone | {"instance": "b"})) == 1
+
+
+def test_scrapes_at_once_tell_the_same():
+    play = Play(instances="abc")
+    play.reserve()
+    told: set[bytes] = set()
+
+    def scrape() -> None:
+        told.update(play.telemetry.exposition() for _ in range(30))
+
+    crowd = [threading.Thread(target=scrape) for _ in range(6)]
+    for each in crowd:
+        each.start()
+    for each in crowd:
+        each.join()
+    assert len(told) == 1
 
 
 def test_every_error_is_of_one_of_the_two_families():
     kinds = set(all_below(CallFailed)) - {Unreachable, NoAnswer}
-    assert len(kinds) == 10
+    assert len(kinds) == 11
     assert all(issubclass(kind, Unreachable) != issubclass(kind, NoAnswer) for kind in kinds)
 
 

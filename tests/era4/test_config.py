@@ -5,6 +5,7 @@ import math
 
 import pytest
 
+from era0_naive import shop
 from era4_framework.config import (
     BackoffConfig,
     BalancerConfig,
@@ -18,6 +19,10 @@ from era4_framework.config import (
     from_toml,
     read,
 )
+from era4_framework.identity import Identity
+from era4_framework.outcomes import Operation
+from era4_framework.stack import server_stack
+from era4_framework.telemetry import Telemetry
 
 CONFIGS = (
     BackoffConfig(),
@@ -47,7 +52,6 @@ def test_a_client_s_defaults_are_what_era_3_had_as_constants():
         "deadline_s": 3.0,
         "try_timeout_s": 0.5,
         "poll_s": 0.5,
-        "token_life_s": 60.0,
         "retry": {
             "attempts": 3,
             "backoff": {"base_s": 0.025, "cap_s": 0.25},
@@ -98,7 +102,7 @@ def test_what_is_no_number_or_out_of_range_is_refused_by_name(kind, key, value):
     [(kind, key) for kind, key in NUMBERS if key in ("attempts", "probes", "threads")],
 )
 def test_where_whole_numbers_are_counted_a_float_is_refused(kind, key):
-    with pytest.raises(ConfigError, match=rf"{key} is 2.0: accepted is a whole number from 1 to"):
+    with pytest.raises(ConfigError, match=rf"{key} is 2.0: accepted is a whole number from"):
         with_one(kind, key, 2.0)
 
 
@@ -132,7 +136,7 @@ def test_a_duration_may_be_written_with_or_without_a_point(value):
         ),
         (
             lambda: ServerConfig(threads=4),
-            "most_in_flight is 12: accepted is at most threads, 4",
+            "most_in_flight is 12: accepted is less than threads, 4",
         ),
         (
             lambda: ServerConfig(heartbeat_s=1.5),
@@ -150,6 +154,14 @@ def test_a_duration_may_be_written_with_or_without_a_point(value):
             lambda: ServerConfig(may={"reserve": (1,)}),
             "may.reserve is (1,): accepted is a list of callers' names",
         ),
+        (
+            lambda: ServerConfig(threads=12, most_in_flight=12),
+            "most_in_flight is 12: accepted is less than threads, 12",
+        ),
+        (
+            lambda: ServerConfig(quotas={"orders": 5}),
+            "quotas.orders is 5: accepted is a QuotaConfig",
+        ),
     ],
 )
 def test_what_cannot_go_together_is_refused_with_the_reason(make, told):
@@ -164,7 +176,7 @@ def test_the_edges_of_what_goes_together_are_accepted():
     BreakerConfig(least_calls=100, window_calls=100)
     BreakerConfig(cool_down_s=10, longest_cool_down_s=10)
     ClientConfig(deadline_s=0.5, try_timeout_s=0.5)
-    ServerConfig(threads=12, most_in_flight=12)
+    ServerConfig(threads=13, most_in_flight=12)
     ServerConfig(heartbeat_s=1.0, lease_s=2.0)
 
 
@@ -209,7 +221,7 @@ def test_callers_are_named_in_tables_and_lists():
         (
             {"try_timout_s": 1.0},
             "client.try_timout_s is not known: accepted are deadline_s, try_timeout_s, poll_s,"
-            " token_life_s, retry, breaker, balancer; try_timeout_s is the nearest",
+            " retry, breaker, balancer; try_timeout_s is the nearest",
         ),
         (
             {"breaker": {"cooldown_s": 1.0}},
@@ -276,3 +288,26 @@ def test_a_file_that_is_no_toml_is_named(tmp_path, content):
     with pytest.raises(ConfigError, match="is no TOML") as refusal:
         from_toml(ClientConfig, path)
     assert str(path) in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        (
+            ServerConfig(may={"reserv": ("orders",)}),
+            "may.reserv is not known: accepted are reserve, release; reserve is the nearest",
+        ),
+        (
+            ServerConfig(may={"reserve": ("orders",)}, quotas={"order": QuotaConfig(1, 1)}),
+            "quotas.order is not known: accepted are orders; orders is the nearest",
+        ),
+    ],
+)
+def test_who_and_what_there_is_not_is_refused_with_the_nearest_name(config, told):
+    operations = [
+        Operation("reserve", "PUT", "/<text:key>", shop.Outcome),
+        Operation("release", "DELETE", "/<text:key>", shop.Outcome),
+    ]
+    with pytest.raises(ConfigError) as refusal:
+        server_stack(operations, Identity(b"x" * 32, "inventory"), Telemetry("i-1"), config)
+    assert str(refusal.value) == told

@@ -101,10 +101,21 @@ def test_nonsense_is_nobody(answer):
         {"name": "x", "url": "http://127.0.0.1:1/path"},
         {"name": "x", "url": "http://127.0.0.1:99999"},
         {"name": "x", "url": "http://127.0.0.1:1\r\nX: y"},
+        {"name": "x", "url": "http://localhost:1"},
+        {"name": "x", "url": "http://2130706433:1"},
+        {"name": "", "url": "http://127.0.0.1:1"},
+        {"name": "a b", "url": "http://127.0.0.1:1"},
+        {"name": "x" * 65, "url": "http://127.0.0.1:1"},
+        {"name": 7, "url": "http://127.0.0.1:1"},
     ],
 )
 def test_an_entry_that_makes_no_sense_is_left_out_alone(entry):
     assert read_instances(listed(entry, ONE)) == (FIRST,)
+
+
+def test_of_a_list_without_end_a_hundred_are_known():
+    many = [{"name": f"i-{n}", "url": f"http://127.0.0.1:{n}"} for n in range(1, 500)]
+    assert len(read_instances(listed(*many))) == 100
 
 
 # ---- asking
@@ -116,19 +127,31 @@ def test_a_client_asks_at_once_and_goes_on_asking():
         discovery.start()
         assert discovery() == (FIRST,)
         until(lambda: len(heard) > 3)
+        discovery.stop()
     assert heard[0].startswith(b"GET /services/inventory HTTP/1.1\r\n")
     assert discovery() == (FIRST,), "the registry is dead now"
 
 
 @pytest.mark.parametrize(
-    "answer", [b"", b"nonsense", response(b"<html>"), response([ONE]), response({}, 500)]
+    "answer", [b"", b"nonsense", response(b"<html>"), response([ONE]), response(listed(ONE), 500)]
 )
 def test_a_client_starts_although_the_registry_talks_rubbish(answer, caplog):
     with caplog.at_level(logging.WARNING), fakes.server(says(answer)) as (url, _):
         discovery = Discovery(url, "inventory", poll_s=60)
         discovery.start()
+        discovery.stop()
     assert discovery() == ()
     assert "registry complaint=" in caplog.text
+
+
+def test_who_has_stopped_asking_keeps_what_is_known():
+    with fakes.server(says(response(listed(ONE)))) as (url, heard):
+        discovery = Discovery(url, "inventory", poll_s=0.01)
+        discovery.start()
+        discovery.stop()
+        until(lambda: "discovery" not in {each.name for each in threading.enumerate()})
+        assert len(heard) <= 2, "the one at the start, and one that was under way"
+    assert discovery() == (FIRST,)
 
 
 def test_a_registry_that_is_no_url_is_refused():

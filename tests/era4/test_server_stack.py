@@ -8,7 +8,7 @@ from era0_naive import shop
 from era4_framework.config import QuotaConfig, ServerConfig
 from era4_framework.errors import Timeout
 from era4_framework.service import Request, Response, check_deadline, serving_until
-from era4_framework.tracing import serving
+from era4_framework.tracing import serving_span
 from tests.era3.tokens import BAD_TOKENS, bearer
 from tests.era4.reception import BODY, CONFIG, Reception
 
@@ -291,12 +291,12 @@ def traced(reception: Reception, header: str):
     found = []
 
     def look() -> shop.Outcome:
-        found.append(serving.get())
+        found.append(serving_span.get())
         return shop.Outcome("reserved")
 
     reception.business = look
     assert reception.reserve(traceparent=header).status == 201
-    assert serving.get() is None
+    assert serving_span.get() is None
     return found[0]
 
 

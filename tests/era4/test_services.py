@@ -152,6 +152,16 @@ def test_a_refusal_after_a_lost_attempt_is_taken_back_before_it_is_told(tmp_path
     assert [request.op for request in asked] == ["reserve", "release"]
 
 
+@pytest.mark.parametrize(("status", "kind"), [(400, "invalid"), (404, "unknown_sku")])
+def test_a_refusal_that_cannot_be_after_a_lost_attempt_is_not_believed(tmp_path, status, kind):
+    told = Response(status, {"outcome": kind}, is_sure=False)
+    with orders_before(tmp_path, lambda _: told) as (orders, _):
+        outcome = orders.place("o-1", SKU, 2)
+        assert (outcome.kind, outcome.certain) == ("unavailable", False)
+        assert orders.show("o-1").kind == "unavailable", "the lost attempt may have reserved"
+        assert orders.place("o-1", SKU, 2).certain is False
+
+
 def test_a_refusal_of_a_first_attempt_is_simply_told(tmp_path):
     empty = Response(409, {"outcome": "out_of_stock"})
     with orders_before(tmp_path, lambda _: empty) as (orders, asked):

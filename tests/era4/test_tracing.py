@@ -1,16 +1,18 @@
 """What is put on tape: who asked whom for what, which attempt it was, and what came of it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import pytest
 
+from era0_naive import shop
 from era4_framework.errors import ConnectFailed, Timeout
 from era4_framework.service import Request
 from era4_framework.telemetry import Telemetry
 from tests.era3.tokens import bearer
-from tests.era4.reception import Reception
+from tests.era4.reception import BODY, CONFIG, FIELDS, Reception
 from tests.era4.virtual import Play, fails, fails_first
 
 
@@ -64,7 +66,8 @@ def test_what_was_done_for_another_service_is_a_note_that_names_its_span(tape):
 
 def test_what_a_customer_asked_and_was_told_is_on_our_tape(tape):
     reception = Reception(is_edge=True)
-    reception.stack(Request("reserve", "PUT", "/o-1", b'{"sku": "s", "quantity": 1}', "o-1"))
+    body = b'{"sku": "s", "quantity": 1, "card": "canary"}'
+    reception.stack(Request("reserve", "PUT", "/o-1", body, "o-1", fields=FIELDS))
     assert told(tape()) == [
         ("call", "customer", "inventory-1", "reserve o-1 s 1"),
         ("answer", "inventory-1", "customer", "reserved"),
@@ -77,6 +80,28 @@ def test_a_refusal_is_told_too_and_nothing_of_its_token(tape):
     assert told(tape()) == [("note", "inventory-1", "inventory-1", "catalogue: unavailable")]
     token = forged["Authorization"].removeprefix("Bearer ")
     assert not any(part in json.dumps(tape()) for part in token.split("."))
+
+
+def test_what_a_stranger_sends_is_not_put_on_tape(tape):
+    Reception().stack(Request("reserve", "PUT", "/o-1", BODY, "o-1", {}, FIELDS))
+    assert [each["note"] for each in tape()] == ["reserve o-1: unavailable"]
+
+
+def test_what_a_customer_too_many_asked_is_told_without_its_body(tape):
+    reception = Reception(replace(CONFIG, most_in_flight=1), is_edge=True)
+
+    def ask_again() -> shop.Outcome:
+        reception.stack(Request("reserve", "PUT", "/o-2", BODY, "o-2", {}, FIELDS))
+        return shop.Outcome("reserved")
+
+    reception.business = ask_again
+    reception.stack(Request("reserve", "PUT", "/o-1", BODY, "o-1", {}, FIELDS))
+    assert told(tape()) == [
+        ("call", "customer", "inventory-1", "reserve o-1 sku-0001 2"),
+        ("call", "customer", "inventory-1", "reserve o-2"),
+        ("answer", "inventory-1", "customer", "unavailable"),
+        ("answer", "inventory-1", "customer", "reserved"),
+    ]
 
 
 @pytest.mark.parametrize("body", [b"{", b"[1]", b"\xff", b"[" * 60_000, b'{"a": "' + b"x" * 9_999])

@@ -8,6 +8,7 @@ from era4_framework.config import ClientConfig
 from era4_framework.endpoints import Endpoint, Instance
 from era4_framework.errors import CallFailed, Timeout
 from era4_framework.identity import Identity
+from era4_framework.orders import ANSWERS
 from era4_framework.outcomes import request_to
 from era4_framework.service import Request, Response
 from era4_framework.stack import client_stack
@@ -77,7 +78,10 @@ class Play:
         return self
 
     def reserve(self, key: str = "o-1") -> Response:
-        return self.service(request_to("reserve", "PUT", "/reservations/", key, {"sku": "s"}))
+        goods = {"sku": "s"}
+        return self.service(
+            request_to("reserve", "PUT", "/reservations/", key, goods, expects=ANSWERS["reserve"])
+        )
 
     def timeline(self) -> list[tuple[float, str]]:
         return [(attempt.at, attempt.instance) for attempt in self.attempts]

@@ -16,6 +16,7 @@ CASES = {
     errors.ConnectFailed: (FAILURE, ALWAYS),
     errors.CircuitOpen: (IGNORED, ALWAYS),
     errors.Overloaded: (IGNORED, ALWAYS),
+    errors.NotKnown: (IGNORED, ALWAYS),
     errors.Denied: (SUCCESS, NEVER),
     errors.QuotaExceeded: (SUCCESS, NEVER),
     errors.DeadlinePassed: (IGNORED, NEVER),
@@ -90,7 +91,7 @@ def test_what_the_business_answers_is_no_error(status, certain):
 @pytest.mark.parametrize("certain", [False, True])
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(401, errors.Denied), (403, errors.Denied), (429, errors.QuotaExceeded)],
+    [(401, errors.NotKnown), (403, errors.Denied), (429, errors.QuotaExceeded)],
 )
 def test_what_is_refused_to_the_caller_was_not_executed(status, kind, certain):
     assert kind_of(status, certain) is kind

@@ -28,7 +28,7 @@ def test_even_at_once_less_is_told_than_was_granted():
     assert Deadline.parse("2999", 50.0).header(50.0) == "2998"
 
 
-@given(moments, st.integers(1, 9_999_999), st.floats(0, 10))
+@given(moments, st.integers(1, 999_999_999), st.floats(0, 10))
 def test_what_is_sent_on_is_strictly_less_than_what_came_in(now, granted_ms, later_s):
     told = int(Deadline.parse(str(granted_ms), now).header(now + later_s))
     assert 0 <= told < granted_ms
@@ -55,12 +55,12 @@ def test_what_was_received_counts_from_its_arrival():
     deadline = Deadline.parse("1500", 10.0)
     assert deadline.left_s(10.0) == 1.5
     assert Deadline.parse("0", 10.0).left_s(10.0) == 0.0
-    assert Deadline.parse("9999999", 0.0).left_s(0.0) == 9999.999
+    assert Deadline.parse("999999999", 0.0).left_s(0.0) == 999999.999
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "-1", "+5", " 5", "5 ", "1.5", "1e3", "1_000", "0x10", "soon", "٣", "²", "10000000"],
+    ["", " ", "-1", "+5", " 5", "5 ", "1.5", "1e3", "1_000", "0x10", "soon", "٣", "²", "1000000000"],
 )
 def test_a_header_that_is_no_whole_number_is_refused_and_named(text):
     with pytest.raises(BadDeadline, match="accepted is a whole number of milliseconds") as refusal:
@@ -89,7 +89,7 @@ def test_of_two_deadlines_the_sooner_holds():
     assert ours.sooner(Deadline.after(2.0, 2.0)) is ours  # it began with more, and ends first
 
 
-@given(moments, st.integers(1, 9_999_999), st.floats(0.001, 100), st.floats(0, 10))
+@given(moments, st.integers(1, 999_999_999), st.floats(0.001, 100), st.floats(0, 10))
 def test_our_own_deadline_never_tells_more_than_the_one_received(now, granted_ms, own_s, later_s):
     received = Deadline.parse(str(granted_ms), now)
     holds = received.sooner(Deadline.after(now, own_s))

@@ -86,11 +86,13 @@ def kept(stage: Stage) -> dict[str, set[str]]:
         if all(name in stops or knows.get(name) is False for name in stage.instances):
             break
         patient, late = f"o-{time.monotonic_ns()}-{number}", f"late-{time.monotonic_ns()}-{number}"
-        outcome = place(stage, patient, 5_000)
-        knows[whom(stage, patient)] = not is_unknown(outcome)
-        outcome, was_left_alone = ask_too_late(stage, late)
-        knows[whom(stage, late)] = not is_unknown(outcome)
-        if not is_unknown(outcome):
+        outcomes = {patient: place(stage, patient, 5_000)}
+        outcomes[late], was_left_alone = ask_too_late(stage, late)
+        for order_id, outcome in outcomes.items():
+            knows |= dict.fromkeys(who_knows_nobody(stage, order_id), False)
+            if not is_unknown(outcome):
+                knows[whom(stage, order_id)] = True
+        if not is_unknown(outcomes[late]):
             stops[whom(stage, late)] = was_left_alone
     told = {"identity": knows, "deadline": stops}
     return {
@@ -103,6 +105,12 @@ def is_unknown(outcome: dict) -> bool:
     """Whether orders was told that nobody knows it."""
     assert outcome["outcome"] in ("placed", "unavailable"), outcome
     return "no token" in outcome.get("detail", "")
+
+
+def who_knows_nobody(stage: Stage, order_id: str) -> list[str]:
+    """The instances that did not know who asked for this order; another one was asked then."""
+    notes = [each.note for each in stage.trace() if each.id == order_id and each.what == "note"]
+    return [name for name in stage.instances if any(f"{name}: no token" in note for note in notes)]
 
 
 def ask_too_late(stage: Stage, order_id: str) -> tuple[dict, bool]:

@@ -121,7 +121,8 @@ def _ask_to_hang_up(server: Any) -> None:
 
 
 def _last_task(channel: Any, request: Any) -> WSGITask:
-    request.headers["CONNECTION"] = "close"  # as if the caller had wished it: RFC 9112, 9.6
+    if len(channel.requests) == 1:  # what else he has sent before is answered, too
+        request.headers["CONNECTION"] = "close"  # as if he had wished it: RFC 9112, section 9.6
     return WSGITask(channel, request)
 
 

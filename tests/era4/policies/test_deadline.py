@@ -60,7 +60,7 @@ def test_what_was_received_counts_from_its_arrival():
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "-1", "+5", " 5", "5 ", "1.5", "1e3", "1_000", "0x10", "soon", "٣", "²", "1000000000"],
+    ["", " ", "-1", "+5", " 5", "5 ", "1.5", "1e3", "1_000", "0x10", "soon", "٣", "²", "1" * 10],
 )
 def test_a_header_that_is_no_whole_number_is_refused_and_named(text):
     with pytest.raises(BadDeadline, match="accepted is a whole number of milliseconds") as refusal:

@@ -8,9 +8,10 @@ import re
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import IO, Protocol
 
 from lab.guard import Guard
 
@@ -25,6 +26,35 @@ class RoleFailed(Exception):
     """A role ended or stayed silent instead of getting ready; the message has what it said."""
 
 
+class Process(Protocol):
+    """What a role needs of its process: what `subprocess.Popen` has."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def stdout(self) -> IO[bytes] | None: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+
+Starts = Callable[[Sequence[str], Mapping[str, str]], Process]
+
+
+def start_cold(argv: Sequence[str], environment: Mapping[str, str]) -> Process:
+    """A new process in a session of its own. Raises OSError if there is no such program."""
+    return subprocess.Popen(
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=environment,
+        start_new_session=True,  # a group of its own: whatever it starts ends with it
+    )
+
+
 class Role:
     """One role of an era. Its output goes to `log`; `address` is what its ready line says."""
 
@@ -36,14 +66,17 @@ class Role:
         log: Path,
         guard: Guard,
         environment: Mapping[str, str],
+        starts: Starts = start_cold,
     ) -> None:
+        """`starts` makes a process of argv and environment; another is in `lab.warm`."""
         self.name = name
         self.argv = list(argv)
         self.log = log
         self.address = ""
         self._guard = guard
         self._environment = dict(environment)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._starts = starts
+        self._process: Process | None = None
         self._reader: threading.Thread | None = None
         self._ready: queue.Queue[str] = queue.Queue()
 
@@ -66,14 +99,7 @@ class Role:
     def begin(self) -> None:
         """The starting alone, so that several can get ready at once. Raises RoleFailed."""
         try:
-            self._process = subprocess.Popen(
-                self.argv,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                env=self._environment,
-                start_new_session=True,  # a group of its own: whatever it starts ends with it
-            )
+            self._process = self._starts(self.argv, self._environment)
         except OSError as error:  # a variant's program that is not installed
             raise RoleFailed(f"{self.name} cannot be started: {error}") from error
         self._guard.watch(self._process.pid)
@@ -150,16 +176,16 @@ class Role:
         if process.poll() is None:
             os.killpg(process.pid, number)
         try:
-            process.wait(STOP_S)
+            code = process.wait(STOP_S)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            code = process.wait()
         self._guard.forget(process.pid)
         if self._reader:
             self._reader.join(STOP_S)
-        return process.returncode
+        return code
 
-    def _read(self, process: subprocess.Popen[bytes], ready: queue.Queue[str]) -> None:
+    def _read(self, process: Process, ready: queue.Queue[str]) -> None:
         assert process.stdout  # noqa: S101  (a pipe was asked for)
         with process.stdout, self.log.open("ab") as log:
             for line in process.stdout:

@@ -4,6 +4,7 @@ import hypothesis
 import pytest
 from hypothesis import core as hypothesis_core
 
+from lab import warm
 from lab.find import UnknownEra, find
 from tests.address import knock
 
@@ -30,6 +31,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="write what each promise came to into docs/captured/promises.json",
     )
     group.addoption(
+        "--cold",
+        action="store_true",
+        help="start every service as a new Python, as demos and measurements do; without this, "
+        "services from era 3 on are forked from a process that has imported flask and the like, "
+        "as that import would be a third of the suite's work",
+    )
+    group.addoption(
         "--url", metavar="URL", help="a shop that runs elsewhere, in any language: http://host:port"
     )
 
@@ -46,7 +54,13 @@ def pytest_configure(config: pytest.Config) -> None:
     except UnknownEra as unknown:
         raise pytest.UsageError(str(unknown)) from None
     _check_address(config)
+    if not config.getoption("--cold"):
+        warm.switch_on()
     config.addinivalue_line("markers", "target: asks an era or an address, see tests/targets.py")
+
+
+def pytest_unconfigure() -> None:
+    warm.switch_off()
 
 
 def _check_address(config: pytest.Config) -> None:

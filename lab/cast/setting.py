@@ -9,9 +9,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lab import warm
 from lab.find import Era, child_environment
 from lab.guard import Guard
-from lab.launch import Role
+from lab.launch import Role, Starts, start_cold
 from lab.wire import Knobs
 from lab.wire.namespaces import Host
 from lab.wire.process import WireProcess
@@ -98,10 +99,16 @@ class Setting:
         """A process of the era, not started yet. `options` begin with what it is, as `orders`."""
         variant = variant or Variant()
         program = variant.argv or [sys.executable, "-m", self.era.package]
-        return self.process(name, [*program, *options], host, environment_for(variant))
+        starts = warm.start if self.era.speaks_http and not variant.argv else start_cold
+        return self.process(name, [*program, *options], host, environment_for(variant), starts)
 
     def process(
-        self, name: str, argv: Sequence[str], host: Host | None, environment: Mapping[str, str]
+        self,
+        name: str,
+        argv: Sequence[str],
+        host: Host | None,
+        environment: Mapping[str, str],
+        starts: Starts = start_cold,
     ) -> Role:
         """Any process that says when it is ready, not started yet; on a real wire in `host`."""
         inside = host.argv_prefix(die_with_parent=False) if host else []  # the guard sees to that
@@ -112,6 +119,7 @@ class Setting:
             log=self.directory / f"{name}.log",
             guard=self.guard,
             environment={**environment, **traced},
+            starts=starts,
         )
 
 

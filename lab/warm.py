@@ -1,0 +1,190 @@
+"""Warm starts, for the test suite alone: roles forked from a process that has their libraries.
+
+A role of an HTTP era imports flask, requests, waitress and more: a third of a second of processor
+time, in five processes a stage. Here `lab.zygote` has done that, and forks. A role is still a
+process like any other: own pid, session and group, signals, exit code, output. Its own modules
+and the era's are imported in it, as they are on disk then. What differs from a cold start: all
+have one seed of `hash()`; limits, umask and the command line in `ps` are the zygote's.
+
+Off unless somebody switches it on, which only tests/conftest.py does: what is shown or measured
+starts cold.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from lab import zygote
+from lab.launch import Process, start_cold
+
+ASKING_S = 15.0  # for the first role it imports all libraries, on a loaded machine
+LOOK_S = 0.05  # how long who waits for an end keeps others from looking
+LIBRARIES = {name.partition(".")[0] for name in zygote.LIBRARIES}
+OF_THE_ROLE = ("PYTHONPATH", "PYTHONSAFEPATH")  # all else of PYTHON... is read as Python starts
+
+
+class WarmRole:
+    """The process of a role that the zygote forked, handled as `subprocess.Popen` is."""
+
+    def __init__(self, pid: int, line: socket.socket, output: int) -> None:
+        self.pid = pid
+        self.stdout = open(output, "rb")  # noqa: SIM115  (who reads it closes it)
+        self.returncode: int | None = None
+        self._line = line
+        self._lock = threading.Lock()
+
+    def poll(self) -> int | None:
+        """Its exit code, negative the signal that ended it; None while it runs."""
+        return self._hear(0)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit code, once it has ended. Raises subprocess.TimeoutExpired after so many s."""
+        until = time.monotonic() + (float("inf") if timeout is None else timeout)
+        while (code := self._hear(LOOK_S)) is None:
+            if timeout is not None and time.monotonic() > until:
+                raise subprocess.TimeoutExpired(f"role {self.pid}", timeout)
+        return code
+
+    def _hear(self, within_s: float) -> int | None:
+        with self._lock:
+            if self.returncode is not None:
+                return self.returncode
+            self._line.settimeout(within_s)
+            try:
+                told = self._line.recv(zygote.MESSAGE_BYTES)
+            except (BlockingIOError, TimeoutError):
+                return None
+            self._line.close()  # only now its number may become somebody else's
+            self.returncode = int(told) if told else self._kill_orphan()
+            return self.returncode
+
+    def _kill_orphan(self) -> int:
+        """The zygote has died, and nobody will say how this role ends: so it ends now."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        return -signal.SIGKILL
+
+
+class WarmStarts:
+    """Has a zygote from the first role on. Threads may share it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._control: socket.socket | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._settings = interpreter_settings(os.environ)
+        self._is_usable = sys.platform == "linux"
+
+    def start(self, argv: Sequence[str], environment: Mapping[str, str]) -> Process:
+        """Warm if this is `python -m`, and a fork would be the same; cold if not, or if the
+        zygote has died. Raises OSError if a cold start does.
+        """
+        if list(argv[:2]) != [sys.executable, "-m"] or not self._would_be_same(environment):
+            return start_cold(argv, environment)
+        if self._is_usable:
+            try:
+                return self._fork(argv[2], argv[3:], environment)
+            except OSError:
+                self._is_usable = False
+        return start_cold(argv, environment)
+
+    def close(self) -> None:
+        """End the zygote and who is left of its roles. May be called twice."""
+        if self._control and self._process:
+            self._control.close()
+            self._process.wait()
+
+    @property
+    def pid(self) -> int | None:
+        """Of the zygote; None before the first role."""
+        return self._process.pid if self._process else None
+
+    def _would_be_same(self, environment: Mapping[str, str]) -> bool:
+        if interpreter_settings(environment) != self._settings:
+            return False
+        places = environment.get("PYTHONPATH", "").split(os.pathsep)
+        names = {path.stem for place in filter(None, places) for path in Path(place).glob("*")}
+        return names.isdisjoint(LIBRARIES)  # a release may bring its own
+
+    def _fork(
+        self, package: str, arguments: Sequence[str], environment: Mapping[str, str]
+    ) -> WarmRole:
+        """Raises OSError if the zygote is not there, or does not answer."""
+        asked = {
+            "package": package,
+            "arguments": list(arguments),
+            "environment": dict(environment),
+            "folder": os.getcwd(),
+        }
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        output, their_output = os.pipe()
+        try:
+            descriptors = [theirs.fileno(), their_output]
+            socket.send_fds(self._asked(), [json.dumps(asked).encode()], descriptors)
+            theirs.close()  # or we would not see that the zygote has died
+            ours.settimeout(ASKING_S)
+            told = ours.recv(zygote.MESSAGE_BYTES)
+            if not told:
+                raise BrokenPipeError("the zygote has died")
+        except OSError:
+            os.close(output)
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+            os.close(their_output)
+        return WarmRole(int(told), ours, output)
+
+    def _asked(self) -> socket.socket:
+        """Where the zygote is asked; the zygote is started for the first who asks."""
+        with self._lock:
+            if self._control is None:
+                self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                environment = {k: v for k, v in os.environ.items() if k not in OF_THE_ROLE}
+                with theirs:
+                    self._process = subprocess.Popen(
+                        [sys.executable, "-P", zygote.__file__],
+                        stdin=theirs.fileno(),
+                        stdout=subprocess.DEVNULL,
+                        env=environment,
+                        start_new_session=True,  # Ctrl-C is not for the zygote: it ends with us
+                    )
+            return self._control
+
+
+def interpreter_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """What Python reads of its environment before any module of ours runs."""
+    own = (name for name in environment if name.startswith("PYTHON"))
+    return {name: environment[name] for name in own if name not in OF_THE_ROLE}
+
+
+_shared: WarmStarts | None = None
+
+
+def switch_on() -> None:
+    """From now on, in this process."""
+    global _shared
+    _shared = _shared or WarmStarts()
+
+
+def switch_off() -> None:
+    """Start cold again; ends the zygote."""
+    global _shared
+    if _shared:
+        _shared.close()
+    _shared = None
+
+
+def start(argv: Sequence[str], environment: Mapping[str, str]) -> Process:
+    """For `lab.launch.Role`: warm if it is switched on and possible, cold else."""
+    return _shared.start(argv, environment) if _shared else start_cold(argv, environment)

@@ -1,0 +1,160 @@
+"""Forks roles from a process that has imported their libraries already: `python -P zygote.py`.
+
+The name is Android's, for the process that every app is forked from. Standard input is a socket;
+each message on it asks for one role and brings two descriptors: a line on which we tell the role's
+pid and then its exit code, and what its stdout and stderr become. A role that has ended stays a
+zombie, and so its number stays its own, until the other end of its line is closed; who is still
+running then is killed. When the socket closes we end, and whoever is left with us.
+
+One thread, as only this forks well. For Linux (pidfd). Who asks is `lab.warm`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import runpy
+import select
+import signal
+import socket
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+LIBRARIES = (
+    "flask",
+    "jwt",
+    "prometheus_client",
+    "requests",
+    "urllib3",
+    "waitress.server",
+    "werkzeug",
+)
+STANDARD = (
+    "argparse",
+    "difflib",
+    "http.server",
+    "secrets",
+    "sqlite3",
+    "tomllib",
+    "waitress.server",
+)
+MESSAGE_BYTES = 1 << 20
+
+
+@dataclass
+class Forked:
+    """A role under way; `end` is a descriptor that becomes readable, None once it was told."""
+
+    pid: int
+    line: socket.socket
+    end: int | None
+
+
+class Zygote:
+    """Serves until the socket closes, or until it finds itself in a role."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._forked: list[Forked] = []
+
+    def serve(self) -> dict[str, Any] | None:
+        """Returns in each role what was asked of it; None where all is over."""
+        while True:
+            ends = [each.end for each in self._forked if each.end is not None]
+            lines = [each.line for each in self._forked]
+            watched: list[Any] = [self._control, *lines, *ends]
+            ready, _, _ = select.select(watched, [], [])
+            for each in list(self._forked):
+                if each.end in ready:
+                    self._tell_end(each)
+                if each.line in ready:
+                    self._let_go(each)
+            if self._control not in ready:
+                continue
+            message, descriptors, _, _ = socket.recv_fds(self._control, MESSAGE_BYTES, 2)
+            if not message:
+                self._end()
+                return None
+            if self._fork(*descriptors):
+                asked: dict[str, Any] = json.loads(message)
+                return asked
+
+    def _fork(self, line_descriptor: int, output: int) -> bool:
+        """Whether this is the role."""
+        line = socket.socket(fileno=line_descriptor)
+        pid = os.fork()
+        if pid:
+            os.close(output)
+            self._forked.append(Forked(pid, line, os.pidfd_open(pid)))
+            return False
+        os.setsid()  # before its number is told: who knows it may signal its group
+        with line, contextlib.suppress(BrokenPipeError):
+            line.send(str(os.getpid()).encode())
+        self._forget_others()
+        null = os.open(os.devnull, os.O_RDONLY)
+        for source, target in ((null, 0), (output, 1), (output, 2)):
+            os.dup2(source, target)
+        os.close(null)
+        os.close(output)
+        return True
+
+    def _forget_others(self) -> None:
+        """In a role: an open line would hide from its other end that the zygote has died."""
+        self._control.detach()  # standard input, which becomes something else
+        for each in self._forked:
+            each.line.close()
+            if each.end is not None:
+                os.close(each.end)
+
+    def _tell_end(self, role: Forked) -> None:
+        assert role.end is not None  # noqa: S101  (it was readable)
+        os.close(role.end)
+        role.end = None
+        ended = os.waitid(os.P_PID, role.pid, os.WEXITED | os.WNOWAIT)
+        assert ended  # noqa: S101  (only WNOHANG gives None)
+        has_exited = ended.si_code == os.CLD_EXITED
+        with contextlib.suppress(BrokenPipeError):
+            role.line.send(str(ended.si_status if has_exited else -ended.si_status).encode())
+
+    def _let_go(self, role: Forked) -> None:
+        """The other end of its line is closed: nobody waits for it any more."""
+        if role.end is not None:
+            os.killpg(role.pid, signal.SIGKILL)
+            os.close(role.end)
+        os.waitpid(role.pid, 0)
+        role.line.close()
+        self._forked.remove(role)
+
+    def _end(self) -> None:
+        for role in list(self._forked):
+            self._let_go(role)
+
+
+def become(package: str, arguments: list[str], environment: dict[str, str], folder: str) -> None:
+    """What `python -m PACKAGE ARGUMENTS` does in this folder, with this environment."""
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    places = environment.get("PYTHONPATH", "").split(os.pathsep)
+    first = [] if environment.get("PYTHONSAFEPATH") else [folder]
+    sys.path[:0] = [*first, *(os.path.abspath(place) for place in places if place)]
+    importlib.invalidate_caches()
+    sys.argv = [package, *arguments]
+    runpy.run_module(package, run_name="__main__", alter_sys=True)
+
+
+def main() -> None:
+    for name in LIBRARIES + STANDARD:
+        importlib.import_module(name)
+    gc.freeze()  # or every role's collector would look through all of it, and copy its pages
+    asked = Zygote(socket.socket(fileno=0)).serve()
+    if asked:
+        become(**asked)
+
+
+if __name__ == "__main__":
+    main()

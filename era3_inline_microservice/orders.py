@@ -27,7 +27,9 @@ import jwt
 import requests
 import urllib3
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from waitress import wasyncore
 from waitress.server import create_server
+from waitress.task import WSGITask
 from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed
 from werkzeug.routing import BaseConverter
 
@@ -49,6 +51,7 @@ TOKEN_S = 60.0  # the life of a token; it is renewed at half of it
 THREADS = 16
 MOST_IN_FLIGHT = 14  # requests; the other threads refuse, and answer /health
 MOST_CONNECTIONS = 150  # at once; they fit into the 256 files that macOS lets a process open
+BACKLOG = 128  # connections that wait to be accepted
 IDLE_CONNECTION_S = 30
 MOST_HEADER_BYTES = 32 * 1024
 MOST_REQUEST_BYTES = 64 * 1024
@@ -56,13 +59,15 @@ MOST_ANSWER_BYTES = 16 * 1024 * 1024  # of an inventory or the registry
 PIECE_BYTES = 64 * 1024
 LEAST_SECRET_BYTES = 32  # as long as the hash: RFC 7518, section 3.2
 SETTLE_S = 0.5  # after SIGTERM still open, until balancers have seen that /ready says no
-DRAIN_S = 3.0  # after SIGTERM at most, until what is under way has its answer
+DRAIN_S = 3.0  # after that at most, until everybody inside has his answer
+QUIET_S = 0.1  # who was answered only now may be sending already what he asks next
 
 STATUS = {"conflict": 409, "out_of_stock": 409, "unknown_sku": 404, "not_found": 404}
 STATUS |= {"invalid": 400, "unavailable": 503}  # every other outcome is a success
 ACCEPTED = "PUT, GET, DELETE /orders/ID, GET /catalogue, /health, /ready, /metrics, in"
 ACCEPTED += f" at most {MOST_REQUEST_BYTES} bytes"
-ANSWERS = {  # the only statuses under which an outcome is believed: another service may live there
+# the only statuses under which an outcome is believed: another service may live there by now
+ANSWERS: dict[str, dict[str, tuple[int, ...]]] = {
     "reserve": {"reserved": (200, 201), "out_of_stock": (409,), "conflict": (409,)},
     "release": {"released": (200,), "invalid": (400,)},
     "catalogue": {"catalogue": (200,)},
@@ -380,12 +385,18 @@ class Orders:
             trace.write(json.dumps(event) + "\n")
 
     def drain(self, server: Any) -> None:
-        """Says no to balancers, goes on serving, and returns when nothing is under way."""
-        until = time.monotonic() + DRAIN_S
+        """Says no to balancers, shuts the door, and returns when all who are inside are served.
+
+        The door stays open for SETTLE_S, until balancers have noticed; then who is inside has
+        DRAIN_S. The threads end here: none of them may find the book closed.
+        """
         self.draining.set()
         time.sleep(SETTLE_S)
-        while _is_busy(server) and time.monotonic() < until:
+        until = time.monotonic() + DRAIN_S
+        server.trigger.pull_trigger(lambda: _shut_the_door(server))
+        while (server.accepting or _is_busy(server)) and time.monotonic() < until:
             time.sleep(0.01)
+        server.task_dispatcher.shutdown(timeout=max(0.1, until - time.monotonic()))
 
 
 @dataclass(eq=False)
@@ -579,10 +590,32 @@ def _response(op: str, outcome: shop.Outcome, status: int | None = None) -> flas
     return response
 
 
+def _shut_the_door(server: Any) -> None:
+    """Nobody new is let in: called by the thread that accepts. Who has knocked already still is."""
+    for _ in range(BACKLOG):
+        if server.readable():  # fewer connections than it may have
+            server.handle_accept()
+    wasyncore.dispatcher.close(server)  # server.close() would also cut off its own threads
+    for channel in server.active_channels.values():
+        channel.task_class = _last_task
+
+
+def _last_task(channel: Any, request: Any) -> WSGITask:
+    """The answer says `Connection: close`, as if it had been asked for (RFC 9112, section 9.6).
+
+    waitress takes no such header from an application: PEP 3333 leaves it to the server.
+    """
+    if len(channel.requests) == 1:  # what was sent together with it is answered first
+        request.headers["CONNECTION"] = "close"
+    return WSGITask(channel, request)
+
+
 def _is_busy(server: Any) -> bool:
-    """Whether a request is under way, or an answer is not sent yet."""
+    """Whether a request arrives or is under way, an answer is not sent yet, or all was just now."""
     channels = tuple(server.active_channels.values())
-    return any(each.requests or each.total_outbufs_len for each in channels)
+    if any(each.request or each.requests or each.total_outbufs_len for each in channels):
+        return True
+    return any(time.time() - each.last_activity < QUIET_S for each in channels)
 
 
 class AnyText(BaseConverter):
@@ -679,7 +712,7 @@ def main(
 def _listener(address: str) -> socket.socket:
     """Raises ValueError or OSError, naming the address, if it cannot be listened at."""
     try:
-        return socket.create_server(host_and_port(address, "http", least_port=0), backlog=128)
+        return socket.create_server(host_and_port(address, "http", least_port=0), backlog=BACKLOG)
     except OSError as error:
         raise OSError(
             f"address {address!r}: {error.strerror}; accepted: an address of this machine with"

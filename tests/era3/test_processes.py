@@ -3,6 +3,7 @@
 Eras 3 and 4 promise the same here, so what one survives the other must.
 """
 
+import http.client
 import json
 import signal
 import socket
@@ -138,6 +139,54 @@ def test_orders_finishes_what_it_has_begun_before_it_ends(stage):
     asking.join()
     assert outcomes(answers) == {"unavailable"}
     assert "attempt 3 of 3" in answers[0]["detail"]
+
+
+@pytest.mark.parametrize("role", ["orders", "inventory-1"])
+def test_who_is_let_in_before_sigterm_gets_a_whole_answer_and_nobody_is_waited_for_in_vain(
+    stage, role
+):
+    """Six customers ask without a pause on connections that they keep."""
+    token = bearer("orders", "inventory", secret=stage.secret.read_bytes().strip())
+    answers: list[http.client.HTTPResponse] = []
+    cut_off: list[Exception] = []
+
+    def ask(connection: http.client.HTTPConnection, number: int) -> None:
+        if role == "orders":
+            order = json.dumps({"sku": f"sku-{number % 1000 + 1:04}", "quantity": 1})
+            connection.request("PUT", f"/orders/{threading.get_ident()}-{number}", order)
+        else:
+            connection.request("GET", "/catalogue", headers=token)
+        answer = connection.getresponse()
+        answer.read()
+        answers.append(answer)
+
+    def go_on_until_the_door_is_shut() -> None:
+        connection = http.client.HTTPConnection(door, timeout=PATIENCE_S)
+        number, is_new = 0, True
+        try:
+            while True:
+                number, is_new = number + 1, connection.sock is None
+                ask(connection, number)
+        except http.client.HTTPException as error:
+            cut_off.append(error)
+        except OSError as error:
+            if not is_new:  # else it was not let in
+                cut_off.append(error)
+
+    door = (stage.url if role == "orders" else stage.address(role)).removeprefix("http://")
+    crowd = [threading.Thread(target=go_on_until_the_door_is_shut) for _ in range(6)]
+    for customer in crowd:
+        customer.start()
+    until(lambda: len(answers) > 20)
+    began = time.monotonic()
+    assert stage.terminate(role) == 0
+    took_s = time.monotonic() - began
+    for customer in crowd:
+        customer.join()
+    assert cut_off == []
+    assert {answer.status for answer in answers} <= {200, 201}
+    assert took_s < 3, "its bound was not reached: nobody was under way for so long"
+    assert "Traceback" not in stage.logs(role)
 
 
 def test_an_answer_that_is_read_slowly_is_sent_whole_before_the_end(stage):

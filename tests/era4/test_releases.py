@@ -9,6 +9,7 @@ Real processes, each with the release that is first on its PYTHONPATH. Two promi
 
 import json
 import sqlite3
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -20,13 +21,18 @@ import pytest
 
 from lab.release import install
 from lab.stage import Stage, Variant
-from lab.trace import Event
 
 PATIENCE_S = 10.0
-CUSTOMER_MS = 120  # how long an impatient customer waits
+CUSTOMER_MS = 400  # how long an impatient customer waits: less than orders gives one attempt
 # What is left of a deadline is told as a duration, so each hop adds its own latency to it: only
-# after that nobody waits for certain. Both together are less than inventory waits for its store.
-HOPS_S = 0.06
+# after that nobody waits for certain. Inventory must wait longer for its store than both together.
+HOPS_S = 0.3
+PATIENT = """
+import runpy
+from era4_framework import inventory
+inventory.BUSY_TIMEOUT_S = 8.0
+runpy.run_module("era4_framework", run_name="__main__")
+"""
 LONGEST_SEARCH = 40  # orders until every instance has had one: a fair coin falls 39 times alike
 
 BOTH = {"identity", "deadline"}
@@ -41,7 +47,11 @@ KEPT = {  # (orders, inventory): what holds
 @pytest.fixture(scope="module")
 def releases(tmp_path_factory) -> dict[int, Variant]:
     folder = install("era4_framework", "two", tmp_path_factory.mktemp("release-two"))
-    return {1: Variant(), 2: Variant(environment={"PYTHONPATH": str(folder)})}
+    argv = [sys.executable, "-c", PATIENT]
+    return {
+        1: Variant(argv=argv),
+        2: Variant(argv=argv, environment={"PYTHONPATH": str(folder)}),
+    }
 
 
 @contextmanager
@@ -64,7 +74,7 @@ def test_all_is_well_again_when_the_last_service_was_deployed_anew(tmp_path, see
     """Three services, three restarts, whichever comes first; an upgrade in between is no cure."""
     running = dict.fromkeys(order, 1)
     is_well: list[bool] = []
-    with shop(tmp_path, seed, 2, {}) as stage:
+    with shop(tmp_path, seed, 2, dict.fromkeys(order, releases[1])) as stage:
         for name in order:
             stage.restart(name, releases[2])
             running[name] = 2
@@ -86,14 +96,13 @@ def kept(stage: Stage) -> dict[str, set[str]]:
         if all(name in stops or knows.get(name) is False for name in stage.instances):
             break
         patient, late = f"o-{time.monotonic_ns()}-{number}", f"late-{time.monotonic_ns()}-{number}"
-        outcomes = {patient: place(stage, patient, 5_000)}
-        outcomes[late], was_left_alone = ask_too_late(stage, late)
-        for order_id, outcome in outcomes.items():
-            knows |= dict.fromkeys(who_knows_nobody(stage, order_id), False)
-            if not is_unknown(outcome):
-                knows[whom(stage, order_id)] = True
-        if not is_unknown(outcomes[late]):
-            stops[whom(stage, late)] = was_left_alone
+        place(stage, patient, 5_000)
+        knows |= who_knew(stage, patient)
+        was_left_alone = ask_too_late(stage, late)
+        knows |= who_knew(stage, late)
+        for name in asked(stage, late)[-1:]:  # nobody, if the customer's time was up before
+            if knows[name]:
+                stops[name] = was_left_alone
     told = {"identity": knows, "deadline": stops}
     return {
         name: {promise for promise, found in told.items() if found.get(name)}
@@ -101,34 +110,38 @@ def kept(stage: Stage) -> dict[str, set[str]]:
     }
 
 
-def is_unknown(outcome: dict) -> bool:
-    """Whether orders was told that nobody knows it."""
-    assert outcome["outcome"] in ("placed", "unavailable"), outcome
-    return "no token" in outcome.get("detail", "")
+def asked(stage: Stage, order_id: str) -> list[str]:
+    """The instances that orders asked for this order: after one that does not know it, others."""
+    calls = [each for each in stage.trace() if each.id == order_id and each.what == "call"]
+    return [each.target for each in calls if each.source == "orders"]
 
 
-def who_knows_nobody(stage: Stage, order_id: str) -> list[str]:
-    """The instances that did not know who asked for this order; another one was asked then."""
+def who_knew(stage: Stage, order_id: str) -> dict[str, bool]:
+    """Instance -> whether it knew that it was orders who asked."""
     notes = [each.note for each in stage.trace() if each.id == order_id and each.what == "note"]
-    return [name for name in stage.instances if any(f"{name}: no token" in note for note in notes)]
+    strangers = {name for name in stage.instances for note in notes if f"{name}: no token" in note}
+    return {name: name not in strangers for name in asked(stage, order_id)}
 
 
-def ask_too_late(stage: Stage, order_id: str) -> tuple[dict, bool]:
-    """What the customer was told, and whether the shelf was left alone that nobody waited for."""
+def ask_too_late(stage: Stage, order_id: str) -> bool:
+    """Whether the shelf was left alone that nobody waited for."""
     store = stage.directory / "stock.db"
     with held(store):
         outcome = place(stage, order_id, CUSTOMER_MS)
         assert outcome["outcome"] == "unavailable", outcome
         time.sleep(HOPS_S)
-    until(lambda: [each for each in stage.trace() if is_done(each, order_id)])
+    names = asked(stage, order_id)
+    until(lambda: all(is_done(stage, name, order_id) for name in names))
     with closing(sqlite3.connect(store)) as db:
         taken = db.execute("SELECT 1 FROM reservations WHERE order_id = ?", [order_id]).fetchall()
-    return outcome, not taken
+    return not taken
 
 
-def is_done(event: Event, order_id: str) -> bool:
-    """Whether this is an inventory's word that it has finished with the order."""
-    return (event.id, event.what) == (order_id, "note") and event.process.startswith("inventory")
+def is_done(stage: Stage, name: str, order_id: str) -> bool:
+    """Whether this instance has told that it has finished with the order, as often as asked."""
+    notes = [each for each in stage.trace() if (each.id, each.what) == (order_id, "note")]
+    told = [each for each in notes if each.process == name]
+    return len(told) == asked(stage, order_id).count(name)
 
 
 @contextmanager
@@ -141,12 +154,6 @@ def held(store: Path) -> Iterator[None]:
     finally:
         db.execute("ROLLBACK")
         db.close()
-
-
-def whom(stage: Stage, order_id: str) -> str:
-    """The instance that orders asked last for this order."""
-    calls = [each for each in stage.trace() if each.id == order_id and each.what == "call"]
-    return [each.target for each in calls if each.source == "orders"][-1]
 
 
 def place(stage: Stage, order_id: str, patience_ms: int) -> dict:

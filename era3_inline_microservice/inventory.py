@@ -42,6 +42,7 @@ REGISTRY_PATIENCE_S = 5.0  # at the start; after that the heartbeats go on tryin
 QUOTA = {"orders": (500.0, 1000.0), "reports": (5.0, 10.0)}  # caller: calls a second, and at once
 MAY = {"reserve": ("orders",), "release": ("orders",), "catalogue": ("orders", "reports")}
 TOKEN_S = 60.0  # the life of a token; each heartbeat brings a new one
+LEEWAY_S = 5.0  # clocks of two machines do not agree: RFC 7519, section 4.1.4
 THREADS = 16
 MOST_IN_FLIGHT = 12  # requests; the other threads refuse, and answer /health
 MOST_CONNECTIONS = 150  # at once; they fit into the 256 files that macOS lets a process open
@@ -293,6 +294,7 @@ def _caller(secret: bytes) -> str:
             secret,
             algorithms=["HS256"],  # never what the token itself names: RFC 8725, section 3.1
             audience="inventory",
+            leeway=LEEWAY_S,
             options={"require": ["exp", "sub", "aud"]},
         )
     except jwt.PyJWTError as error:

@@ -6,6 +6,7 @@ broken ones alone, says who it is, refuses what is too much, and can be watched.
 about orders, and most of it stands in inventory.py once more, typed again.
 """
 
+import ipaddress
 import json
 import logging
 import os
@@ -47,6 +48,8 @@ BUDGET_PER_S = 10.0  # and ten a second besides (Finagle's RetryBudget has these
 FAILURES_TO_TRIP = 5  # in a row open an instance's circuit breaker
 COOL_DOWN_S = 1.0  # before an open breaker lets one probe through
 POLL_S = 0.5  # how often the registry is asked
+MOST_INSTANCES = 100  # of its list are used
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # of an instance, as the registry has it
 TOKEN_S = 60.0  # the life of a token; it is renewed at half of it
 THREADS = 16
 MOST_IN_FLIGHT = 14  # requests; the other threads refuse, and answer /health
@@ -520,13 +523,18 @@ def _whole(response: requests.Response, deadline: float, name: str) -> bytes:
 
 
 def _endpoints(answer: Any) -> list[tuple[str, str]]:
-    """Name and URL of each instance in the registry's answer; what makes no sense is left out."""
+    """Name and URL of each instance in the registry's answer; what makes no sense is left out.
+
+    A host is an IP address: what a name means, somebody else says, and may say otherwise later.
+    """
     listed = answer.get("instances") if isinstance(answer, dict) else None
     endpoints = []
-    for each in listed if isinstance(listed, list) else []:
+    for each in listed[:MOST_INSTANCES] if isinstance(listed, list) else []:
         with suppress(AttributeError, TypeError, ValueError):
-            host_and_port(each.get("url"), "http")
-            endpoints.append((str(each.get("name")), each.get("url")))
+            host, _ = host_and_port(each.get("url"), "http")
+            ipaddress.ip_address(host)
+            if NAME.fullmatch(each.get("name")):
+                endpoints.append((each.get("name"), each.get("url")))
     return endpoints
 
 

@@ -26,14 +26,19 @@ from era0_naive.role import host_and_port
 
 SHORTEST_LEASE_S, LONGEST_LEASE_S = 0.1, 3600.0
 LEAST_SECRET_BYTES = 32  # as long as the hash: RFC 7518, section 3.2
-MOST_REQUEST_BYTES = 64 * 1024
+LEEWAY_S = 5.0  # clocks of two machines do not agree: RFC 7519, section 4.1.4
 THREADS = 4
+MOST_CONNECTIONS = 150  # at once; they fit into the 256 files that macOS lets a process open
+BACKLOG = 128  # connections that wait to be accepted
+IDLE_CONNECTION_S = 30
+MOST_HEADER_BYTES = 32 * 1024
+MOST_REQUEST_BYTES = 64 * 1024
 NETWORKS = ("127.0.0.0/8",)  # where instances may live, unless the command line says otherwise
 ACCEPTED = (
     "GET /services/SERVICE, PUT and DELETE /services/SERVICE/INSTANCE, GET /health,"
     f" in at most {MOST_REQUEST_BYTES} bytes"
 )
-OVERSEER = "lab"  # may write for every service
+OPERATOR = "operator"  # may write for every service, such as one that cannot register itself
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 Key = tuple[str, str]  # service, instance
@@ -134,13 +139,14 @@ def _authorise(service: str, secret: bytes) -> None:
             secret,
             algorithms=["HS256"],  # never what the token itself names: RFC 8725, section 3.1
             audience="registry",
+            leeway=LEEWAY_S,
             options={"require": ["exp", "sub", "aud"]},
         )
     except jwt.PyJWTError as error:
         accepted = "HS256, signed with the shop's secret, aud registry, with sub and exp"
         why = f"token refused: {type(error).__name__}; accepted: {accepted}"
         raise Refused(401, why) from None  # the error's own text might repeat a piece of the token
-    if claims["sub"] not in (service, OVERSEER):
+    if claims["sub"] not in (service, OPERATOR):
         raise Refused(403, f"the token's subject may not write service {service}")
 
 
@@ -193,7 +199,15 @@ def main(
     app = routes(_read_secret(secret), networks or NETWORKS)
     with _listener(listen) as listener:
         server = create_server(
-            app, sockets=[listener], threads=THREADS, asyncore_use_poll=True, ident=None
+            app,
+            sockets=[listener],
+            threads=THREADS,
+            connection_limit=MOST_CONNECTIONS,
+            channel_timeout=IDLE_CONNECTION_S,
+            max_request_header_size=MOST_HEADER_BYTES,
+            max_request_body_size=16 * MOST_REQUEST_BYTES,  # up to here Flask says 413 better
+            asyncore_use_poll=True,
+            ident=None,
         )
         host, port = listener.getsockname()
         ready(f"http://{host}:{port}")
@@ -203,7 +217,7 @@ def main(
 def _listener(address: str) -> socket.socket:
     """Raises ValueError or OSError, naming the address, if it cannot be listened at."""
     try:
-        return socket.create_server(host_and_port(address, "http", least_port=0), backlog=128)
+        return socket.create_server(host_and_port(address, "http", least_port=0), backlog=BACKLOG)
     except OSError as error:
         raise OSError(
             f"address {address!r}: {error.strerror}; accepted: an address of this machine with"

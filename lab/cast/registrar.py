@@ -1,7 +1,7 @@
 """Registers an instance that cannot do it itself, from inside the namespace where the registry is.
 
 `python -m lab.cast.registrar` REGISTRY_URL SECRET_FILE SERVICE INSTANCE URL says what the wire
-contract of eras 3 to 6 asks for: PUT /services/SERVICE/INSTANCE, with a token of "lab".
+contract of eras 3 to 6 asks for: PUT /services/SERVICE/INSTANCE, with a token of "operator".
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TIMEOUT_S = 5.0
 def register(registry_url: str, secret: Path, service: str, instance: str, url: str) -> None:
     """Raises OSError if the registry is not there, ValueError with its words if it refuses."""
     now = int(time.time())
-    claims = {"sub": "lab", "aud": "registry", "iat": now, "exp": now + TOKEN_S}
+    claims = {"sub": "operator", "aud": "registry", "iat": now, "exp": now + TOKEN_S}
     token = jwt.encode(claims, secret.read_bytes().strip(), "HS256")
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     body = json.dumps({"url": url, "lease_s": LEASE_S})

@@ -7,12 +7,13 @@ import http.client
 import json
 import signal
 import socket
+import subprocess
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -352,6 +353,16 @@ def test_an_instance_that_the_registry_refuses_does_not_start(era, tmp_path, sec
         assert "InvalidSignatureError" in roles.refused(era, "inventory", *told, "--secret", other)
 
 
+def has_open(process: subprocess.Popen, path: Path) -> bool:
+    opened = Path(f"/proc/{process.pid}/fd").iterdir()
+    with suppress(FileNotFoundError):  # one of them closed while we looked
+        return path in [each.readlink() for each in opened]
+    return False
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/fd").exists(), reason="/proc tells what a process waits for"
+)
 def test_an_instance_waits_at_its_start_for_who_holds_the_store(era, tmp_path, secret):
     store = tmp_path / "stock.db"
     other = shop.Stock(store, shop.catalogue())
@@ -360,7 +371,9 @@ def test_an_instance_waits_at_its_start_for_who_holds_the_store(era, tmp_path, s
         held.enter_context(other.transaction())
         told += ["--name", "inventory-1", "--registry", registry, "--store", store]
         with roles.spawn(era, "inventory", *told) as process:
-            time.sleep(1.5)  # longer than its start takes, and than it waits for the store at once
+            until(lambda: has_open(process, tmp_path / "stock.db-shm"))  # next it writes
+            time.sleep(0.6)  # no event: longer than it waits for the store once it serves
+            assert process.poll() is None
             held.close()
             assert "inventory ready at" in process.stdout.readline()
             process.kill()

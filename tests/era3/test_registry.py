@@ -1,10 +1,15 @@
 """The registry: leases on virtual time, and who may write what."""
 
+import socket
+import time
+
+import jwt
 import pytest
 
 from era3_inline_microservice import registry
 from era3_inline_microservice.registry import Leases
 from tests.era3.tokens import BAD_TOKENS, SECRET, bearer
+from tests.shop import roles
 
 MINE = bearer("inventory", "registry")
 HERE = {"url": "http://127.0.0.1:4711", "lease_s": 2}
@@ -105,8 +110,10 @@ def test_a_service_writes_about_itself_only(client):
     assert listed(client) == []
 
 
-def test_the_lab_may_write_for_every_service(client):
-    headers = bearer("lab", "registry")
+def test_an_operator_may_write_for_every_service_and_the_lab_is_nobody(client):
+    lab = bearer("lab", "registry")
+    assert client.put("/services/inventory/a", json=HERE, headers=lab).status_code == 403
+    headers = bearer("operator", "registry")
     assert client.put("/services/inventory/a", json=HERE, headers=headers).status_code == 200
 
 
@@ -181,6 +188,42 @@ def test_what_is_not_there_is_answered_with_what_is(client, method, path, body, 
     assert answer.status_code == status
     assert answer.mimetype == "application/problem+json"
     assert "accepted: GET /services/SERVICE" in answer.get_json()["detail"]
+
+
+def test_a_token_of_a_clock_that_is_seconds_off_is_good(client):
+    for life_s in (-3, 60):
+        ahead = jwt.encode(
+            {
+                "sub": "inventory",
+                "aud": "registry",
+                "iat": time.time() + 3,
+                "exp": time.time() + life_s,
+            },
+            SECRET,
+            "HS256",
+        )
+        headers = {"Authorization": f"Bearer {ahead}"}
+        assert client.put("/services/inventory/a", json=HERE, headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (f"Content-Length: {1 << 21}\r\n", b"413"),
+        (f"X-Long: {'x' * 40_000}\r\n", b"431"),
+    ],
+)
+def test_what_is_too_large_is_refused_before_it_is_there(tmp_path, head, status):
+    """Neither is ever sent whole: who waited for the rest would not answer."""
+    secret = tmp_path / "secret"
+    secret.write_bytes(SECRET)
+    told = ["--listen", "http://127.0.0.1:0", "--secret", secret]
+    with roles.role("era3_inline_microservice", "registry", *told) as (_, url):
+        host, port = url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=10) as caller:
+            line = "PUT /services/inventory/a HTTP/1.1\r\nHost: registry\r\n"
+            caller.sendall((line + head + ("" if status == b"431" else "\r\n")).encode())
+            assert caller.recv(1000).split()[1] == status
 
 
 def test_a_network_that_is_none_is_named():

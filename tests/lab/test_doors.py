@@ -86,7 +86,7 @@ def test_where_no_door_is_the_shop_is_closed(tmp_path):
         customer_at(f"http+unix:{tmp_path / 'nowhere'}").show("o-1")
 
 
-def test_the_lab_registers_with_a_token_of_its_own(shop, tmp_path):
+def test_the_lab_registers_with_an_operators_token(shop, tmp_path):
     secret = tmp_path / "secret"
     secret.write_text("s" * 64 + "\n")
     registrar.register(shop, secret, "inventory", "inventory-2", "http://127.0.0.1:9")
@@ -95,7 +95,7 @@ def test_the_lab_registers_with_a_token_of_its_own(shop, tmp_path):
     assert body == b'{"url": "http://127.0.0.1:9", "lease_s": 3600.0}'
     token = headers["Authorization"].removeprefix("Bearer ")
     claims = jwt.decode(token, "s" * 64, algorithms=["HS256"], audience="registry")
-    assert claims["sub"] == "lab"
+    assert claims["sub"] == "operator"
     assert claims["exp"] - claims["iat"] == registrar.TOKEN_S
 
 

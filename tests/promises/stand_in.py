@@ -33,7 +33,7 @@ class StandIn:
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
         url = f"http://127.0.0.1:{self._server.server_port}"
         path = f"/services/inventory/{self.name}"
-        token = mint(secret_in(self.stage.secret), "lab", "registry")
+        token = mint(secret_in(self.stage.secret), "operator", "registry")
         lease = {"url": url, "lease_s": LEASE_S}
         asked = Request(self.stage.registry_url, "PUT", path, with_token(token), lease)
         answer = exchange(asked)

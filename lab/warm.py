@@ -28,6 +28,7 @@ from lab import zygote
 from lab.launch import Process, start_cold
 
 ASKING_S = 15.0  # for the first role it imports all libraries, on a loaded machine
+ANSWER_BYTES = 16  # a pid, or an exit code
 LOOK_S = 0.05  # how long who waits for an end keeps others from looking
 LIBRARIES = {name.partition(".")[0] for name in zygote.LIBRARIES}
 OF_THE_ROLE = ("PYTHONPATH", "PYTHONSAFEPATH")  # all else of PYTHON... is read as Python starts
@@ -61,7 +62,7 @@ class WarmRole:
                 return self.returncode
             self._line.settimeout(within_s)
             try:
-                told = self._line.recv(zygote.MESSAGE_BYTES)
+                told = self._line.recv(ANSWER_BYTES)
             except (BlockingIOError, TimeoutError):
                 return None
             self._line.close()  # only now its number may become somebody else's
@@ -133,7 +134,7 @@ class WarmStarts:
             socket.send_fds(self._asked(), [json.dumps(asked).encode()], descriptors)
             theirs.close()  # or we would not see that the zygote has died
             ours.settimeout(ASKING_S)
-            told = ours.recv(zygote.MESSAGE_BYTES)
+            told = ours.recv(ANSWER_BYTES)
             if not told:
                 raise BrokenPipeError("the zygote has died")
         except OSError:

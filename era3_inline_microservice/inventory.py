@@ -251,7 +251,8 @@ class Inventory:
     def drain(self, heart: threading.Thread, server: Any) -> None:
         """Leaves the registry, shuts the door, and returns when all who are inside are served."""
         self.draining.set()
-        heart.join(2 * REGISTRY_TIMEOUT_S)  # its last beat must not undo what comes now
+        if heart.is_alive():
+            heart.join(2 * REGISTRY_TIMEOUT_S)  # its last beat must not undo what comes now
         with suppress(ValueError):
             self._tell_registry("DELETE")
         time.sleep(SETTLE_S)
@@ -449,7 +450,11 @@ def main(
     catalogue: Path | None,
     ready: Callable[[str], None],
 ) -> None:
-    """Runs the service until it is stopped; `ready` is told where orders finds it."""
+    """Runs the service until it is stopped; `ready` is told where orders finds it.
+
+    The server is waitress for the reasons that orders has; here it is the heartbeats that a fork
+    would leave behind, and the quota that each process would grant anew.
+    """
     logging.basicConfig(format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a queue is no news: we shed
     host_and_port(registry, "http")
@@ -474,11 +479,11 @@ def main(
         threading.Thread(target=server.run, daemon=True).start()
         host, port = listener.getsockname()
         url = f"http://{host}:{port}"
-        inventory.register(advertise or url)
         heart = threading.Thread(target=inventory.keep_lease, daemon=True)
-        heart.start()
-        ready(url)
         try:
+            inventory.register(advertise or url)
+            heart.start()
+            ready(url)
             threading.Event().wait()
         finally:
             inventory.drain(heart, server)

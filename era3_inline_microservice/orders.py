@@ -7,6 +7,7 @@ about orders, and most of it stands in inventory.py once more, typed again.
 """
 
 import ipaddress
+import itertools
 import json
 import logging
 import os
@@ -46,6 +47,7 @@ BUDGET_TTL_S = 10.0  # the retries of so many seconds may be
 BUDGET_RATIO = 0.2  # a fifth of the requests of the same seconds,
 BUDGET_PER_S = 10.0  # and ten a second besides (Finagle's RetryBudget has these values)
 FAILURES_TO_TRIP = 5  # in a row open an instance's circuit breaker
+IN_TURN = ("catalogue",)  # asked of one instance after the other; all else of the less busy
 COOL_DOWN_S = 1.0  # before an open breaker lets one probe through
 POLL_S = 0.5  # how often the registry is asked
 MOST_INSTANCES = 100  # of its list are used
@@ -106,6 +108,7 @@ class Orders:
         self.turn = threading.Lock()  # for all below; nobody waits for the network while he has it
         self.in_flight = 0
         self.instances: list[Instance] = []
+        self.rounds = itertools.count()
         self.budget = RetryBudget()
         self.token, self.token_until = "", 0.0
         self.registry_complaint = ""
@@ -186,7 +189,7 @@ class Orders:
         """One question to one instance. Raises Unreachable or NoAnswer."""
         if time.monotonic() >= flask.g.deadline:
             raise Unreachable("the deadline has passed")
-        instance, permit = self._choose(tried, time.monotonic())
+        instance, permit = self._choose(request["op"], tried, time.monotonic())
         tried.append(instance)
         span = secrets.token_hex(8)
         note = _told(request) + (f", attempt {attempt}" if attempt > 1 else "")
@@ -207,10 +210,14 @@ class Orders:
                 instance.record(permit, verdict, time.monotonic())
             self.attempts.labels("inventory", instance.name, verdict).inc()
 
-    def _choose(self, tried: list["Instance"], now: float) -> tuple["Instance", int | None]:
-        """The less busy of two, drawn at random (Mitzenmacher 2001), and its breaker's permit.
+    def _choose(
+        self, op: str, tried: list["Instance"], now: float
+    ) -> tuple["Instance", int | None]:
+        """Whom to ask, and the permit of its breaker.
 
-        They are drawn from the first of these that there are:
+        A change waits for the store, longer at one instance than at another: it goes to the less
+        busy of two, drawn at random (Mitzenmacher 2001). Reading costs the same everywhere, so
+        taking turns shares it best, and needs to know nothing. Both choose among the first of:
         1. instances that this request has not tried yet, with a breaker that admits;
         2. any with a breaker that admits;
         3. any at all: if all breakers are open they know nothing that helps (Envoy's panic).
@@ -221,8 +228,10 @@ class Orders:
             among = untried or admitting or self.instances
             if not among:
                 raise Unreachable("no instance of inventory is known")
-            two = random.sample(among, min(2, len(among)))
+            two = random.sample(among, min(2, len(among)))  # at random also decides a tie
             instance = min(two, key=lambda each: each.in_flight)
+            if op in IN_TURN:
+                instance = among[next(self.rounds) % len(among)]
             instance.in_flight += 1
             return instance, instance.admit(now)
 
@@ -319,6 +328,15 @@ class Orders:
         with self.turn:
             known = {(each.name, each.url): each for each in self.instances}
             self.instances = [known.get(each) or Instance(*each) for each in found]
+        self._forget_attempts()
+
+    def _forget_attempts(self) -> None:
+        """Of instances that left, each new one of which may have a new name: else they pile up."""
+        samples = [sample for each in self.attempts.collect() for sample in each.samples]
+        there = {each.name for each in self.instances}
+        for callee, name, verdict in {tuple(sample.labels.values()) for sample in samples}:
+            if name not in there:
+                self.attempts.remove(callee, name, verdict)
 
     def follow_registry(self) -> None:
         while not self.draining.wait(POLL_S):
@@ -689,7 +707,15 @@ def routes(orders: Orders) -> flask.Flask:
 def main(
     listen: str, registry: str, store: Path, secret: Path, ready: Callable[[str], None]
 ) -> None:
-    """Runs the service until it is stopped; `ready` is told where customers find it."""
+    """Runs the service until it is stopped; `ready` is told where customers find it.
+
+    The server is waitress: one process with a pool of threads.
+    * Breakers, requests in flight, budgets and quotas are in one memory. With a process per core,
+      as gunicorn has them, each would count for itself.
+    * A thread gets a request when all of it is there: who sends slowly costs a connection only.
+    * Nothing is forked, so threads that follow the registry, or beat as a heart, go on living.
+    The price: one process computes on one core. More instances are the way to more of them.
+    """
     logging.basicConfig(format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a queue is no news: we shed
     host_and_port(registry, "http")

@@ -86,10 +86,10 @@ def serve(
     threading.Thread(target=server.run, name="waitress", daemon=True).start()
     host, port = listener.getsockname()
     url = f"http://{host}:{port}"
-    if lease:
-        lease.take(url)
-    ready(url)
     try:
+        if lease:
+            lease.take(url)  # what of it reached the registry is given back, whatever ends us
+        ready(url)
         threading.Event().wait()  # until SIGTERM raises SystemExit here
     finally:
         _drain(server, door, config, lease)

@@ -6,6 +6,7 @@ import random
 import socket
 import struct
 import time
+from collections import Counter
 
 import jwt
 import pytest
@@ -146,7 +147,7 @@ def test_the_budget_forgets_after_its_ten_seconds():
 def test_of_two_the_less_busy_one_is_asked(service):
     knows(service, "http://127.0.0.1:1", "http://127.0.0.1:2")
     service.instances[0].in_flight = 3
-    chosen = [service._choose([], 1.0)[0].name for _ in range(3)]
+    chosen = [service._choose("reserve", [], 1.0)[0].name for _ in range(3)]
     assert chosen == ["inventory-2"] * 3
 
 
@@ -154,15 +155,36 @@ def test_the_busiest_of_many_is_never_asked(service):
     random.seed(7)
     knows(service, *(f"http://127.0.0.1:{n}" for n in range(1, 5)))
     service.instances[2].in_flight = 10_000
-    assert "inventory-3" not in {service._choose([], 1.0)[0].name for _ in range(200)}
+    assert "inventory-3" not in {service._choose("reserve", [], 1.0)[0].name for _ in range(200)}
+
+
+def test_of_equals_each_is_asked_its_share_of_changes(service):
+    random.seed(7)
+    knows(service, *(f"http://127.0.0.1:{n}" for n in (1, 2, 3)))
+    asked = Counter()
+    for _ in range(300):
+        instance, _ = service._choose("reserve", [], 1.0)
+        instance.in_flight -= 1
+        asked[instance.name] += 1
+    assert min(asked.values()) > 70 and len(asked) == 3
+
+
+def test_catalogues_are_asked_for_in_turn_however_busy_anybody_is(service):
+    knows(service, *(f"http://127.0.0.1:{n}" for n in (1, 2, 3)))
+    service.instances[1].in_flight = 9
+    asked = [service._choose("catalogue", [], 1.0)[0].name for _ in range(6)]
+    assert asked == ["inventory-1", "inventory-2", "inventory-3"] * 2
+    trip(service.instances[1])
+    asked = {service._choose("catalogue", service.instances[:1], 1.0)[0].name for _ in range(6)}
+    assert asked == {"inventory-3"}, "neither tried nor broken ones have a turn"
 
 
 def test_what_was_tried_is_avoided_while_there_is_another(service):
     knows(service, "http://127.0.0.1:1", "http://127.0.0.1:2")
     first, second = service.instances
     second.in_flight = 9
-    assert service._choose([first], 1.0)[0] is second
-    assert service._choose([first, second], 1.0)[0] is first
+    assert service._choose("reserve", [first], 1.0)[0] is second
+    assert service._choose("reserve", [first, second], 1.0)[0] is first
 
 
 def test_an_open_breaker_is_avoided_while_there_is_another(service):
@@ -170,15 +192,15 @@ def test_an_open_breaker_is_avoided_while_there_is_another(service):
     first, second = service.instances
     trip(second)
     first.in_flight = 9
-    assert service._choose([], 1.0)[0] is first
-    assert service._choose([first], 1.0)[0] is first, "tried before an open one"
+    assert service._choose("reserve", [], 1.0)[0] is first
+    assert service._choose("reserve", [first], 1.0)[0] is first, "tried before an open one"
 
 
 def test_when_all_breakers_are_open_one_is_asked_all_the_same(service):
     knows(service, "http://127.0.0.1:1", "http://127.0.0.1:2")
     for instance in service.instances:
         trip(instance)
-    instance, permit = service._choose([], 1.0)
+    instance, permit = service._choose("reserve", [], 1.0)
     assert instance in service.instances and permit is None
 
 
@@ -577,6 +599,16 @@ RUBBISH = {
 def test_the_last_list_is_kept_when_the_registry_is(service, what):
     follow(service, says(listing(TWO_OF_THEM)))
     assert follow(service, RUBBISH[what]) == KNOWN
+
+
+def test_the_attempts_of_whoever_left_are_forgotten(service, client, script):
+    script(NoAnswer("silent"), NoAnswer("silent"), RESERVED)
+    place(client)
+    assert client.get("/metrics").text.count("attempts_total{") == 3
+    follow(service, says(listing(TWO_OF_THEM)))
+    told = client.get("/metrics").text
+    assert told.count("attempts_total{") == 2
+    assert "inventory-3" not in told
 
 
 def test_of_a_list_that_makes_some_sense_that_part_is_used(service):

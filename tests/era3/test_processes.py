@@ -20,6 +20,7 @@ import pytest
 
 from era0_naive import shop
 from lab.stage import Stage
+from tests.era3.fakes import response, says, server
 from tests.era3.tokens import bearer
 from tests.shop import roles
 
@@ -351,6 +352,21 @@ def test_an_instance_that_the_registry_refuses_does_not_start(era, tmp_path, sec
         other = tmp_path / "other"
         other.write_text("6" * 64)
         assert "InvalidSignatureError" in roles.refused(era, "inventory", *told, "--secret", other)
+
+
+def test_sigterm_while_it_registers_gives_back_what_may_have_been_taken(era, tmp_path, secret):
+    """The registry may have granted the lease before its answer failed."""
+    told = ["--name", "inventory-1", "--listen", "http://127.0.0.1:0", "--secret", secret]
+    told += ["--store", tmp_path / "stock.db"]
+    with (
+        server(says(response({}, 500))) as (registry, heard),
+        roles.spawn(era, "inventory", *told, "--registry", registry) as process,
+    ):
+        until(lambda: heard)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+        assert "Traceback" not in process.stderr.read()
+    assert heard[-1].startswith(b"DELETE /services/inventory/inventory-1 ")
 
 
 def has_open(process: subprocess.Popen, path: Path) -> bool:

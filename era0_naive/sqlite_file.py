@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 BUSY_TIMEOUT_S = 10.0  # how long a writer waits for others, in this process or another
+SWITCH_AGAIN_S = 0.005
 PRIMARY_CODE = 0xFF  # the rest of an SQLite error code says which kind of busy, say, it is
 
 
@@ -32,7 +33,7 @@ class SqliteFile:
                 path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
             )
             self._turn = threading.RLock()
-            self._db.execute("PRAGMA journal_mode=WAL")  # readers need not wait for the writer
+            self._log_ahead()
             with self.transaction():
                 for table in schema:
                     self._db.execute(table)
@@ -41,6 +42,20 @@ class SqliteFile:
                 f"store {path}: {error}; accepted: an SQLite file, or none yet, in a folder that"
                 " can be written"
             ) from error
+
+    def _log_ahead(self) -> None:
+        """WAL: readers need not wait for the writer. Of two who switch a new file to it at the same
+        moment SQLite tells one at once that it is busy, whatever the timeout, lest both wait.
+        """
+        last = time.monotonic() + BUSY_TIMEOUT_S
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if not _is_busy(error) or time.monotonic() > last:
+                    raise
+            time.sleep(SWITCH_AGAIN_S)
 
     def wait_at_most(self, busy_timeout_s: float) -> None:
         """From now on a transaction waits only so long for its turn, then it is Busy."""
@@ -82,7 +97,7 @@ class SqliteFile:
         try:
             self._db.execute("BEGIN IMMEDIATE")  # a later upgrade to writing could fail as busy
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & PRIMARY_CODE != sqlite3.SQLITE_BUSY:
+            if not _is_busy(error):
                 raise
             raise self._busy() from error
 
@@ -98,3 +113,7 @@ class SqliteFile:
     def close(self) -> None:
         with self._turn:
             self._db.close()
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    return error.sqlite_errorcode & PRIMARY_CODE == sqlite3.SQLITE_BUSY

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -73,6 +74,21 @@ def test_four_processes_of_three_threads_sell_every_piece_once(tmp_path: Path):
     assert stock.shelves() == {"lamp": (150, 0)}
     assert len({order_id for order_id, _, _ in stock.reservations()}) == 150
     stock.close()
+
+
+def test_many_who_open_a_new_file_at_the_same_moment_all_get_it(tmp_path: Path):
+    """As the instances of a shop do that starts for the first time."""
+    with ThreadPoolExecutor(8) as clerks:
+        for number in range(20):
+            at_once = threading.Barrier(8)
+            path = tmp_path / f"{number}.db"
+            for opened in [clerks.submit(open_at_once, path, at_once) for _ in range(8)]:
+                opened.result(timeout=60)
+
+
+def open_at_once(path: Path, at_once: threading.Barrier) -> None:
+    at_once.wait(60)
+    shop.Stock(path).close()
 
 
 def test_what_was_answered_survives_kill_9(tmp_path: Path):

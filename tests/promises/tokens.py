@@ -27,7 +27,7 @@ def bad_tokens(secret: bytes) -> dict[str, str]:
     return {
         "forged": jwt.encode(claims, b"not the secret of this shop, but as long", "HS256"),
         "unsigned": jwt.encode(claims, None, "none"),
-        "expired": mint(secret, "orders", "inventory", -1),
+        "expired": mint(secret, "orders", "inventory", -30),  # clocks may differ by seconds
         "for another service": mint(secret, "orders", "registry"),
         "without an end": jwt.encode(forever, secret, "HS256"),
         "of nobody we know": mint(secret, "nobody", "inventory"),

@@ -15,7 +15,7 @@ def secret_in(path: Path) -> bytes:
 def mint(secret: bytes, caller: str, callee: str, life_s: int = LIFE_S) -> str:
     """What `caller` would show to `callee`; a negative `life_s` is one that is over."""
     now = int(time.time())
-    claims = {"sub": caller, "aud": callee, "iat": now - LIFE_S, "exp": now + life_s}
+    claims = {"sub": caller, "aud": callee, "iat": now - 2 * LIFE_S, "exp": now + life_s}
     return jwt.encode(claims, secret, "HS256")
 
 

@@ -17,6 +17,7 @@ PIECE_BYTES = 65_536
 def welcome(customer: socket.socket, shop_address: tuple[str, int]) -> None:
     """Carry both directions of one connection until both have ended."""
     with customer, contextlib.suppress(OSError), socket.create_connection(shop_address) as shop:
+        shop.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # pieces pass as they come
         back = threading.Thread(target=carry, args=(shop, customer), daemon=True)
         back.start()
         carry(customer, shop)

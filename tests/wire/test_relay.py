@@ -73,6 +73,23 @@ def test_latency_and_jitter_delay_but_keep_order():
         assert 0.028 < after < 0.2
 
 
+def test_an_answer_in_two_pieces_waits_for_no_acknowledgement():
+    """Nagle's rule would hold the second piece until the first one's delayed ACK: 40 ms."""
+
+    def exchange():
+        orders.sendall(b"question")
+        receive(inventory, 8)
+        inventory.sendall(b"head")
+        time.sleep(0.001)  # so that they are two pieces on the way, too
+        inventory.sendall(b"body")
+        assert receive(orders, 8) == b"headbody"
+
+    with connected() as (_, orders, inventory):
+        inventory.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        waits = sorted(took(exchange)[0] for _ in range(60))
+        assert waits[50] < 0.03
+
+
 def test_bandwidth_limits_the_rate():
     with connected(Knobs(rate_bps=1_000_000)) as (_, orders, inventory):
         after, _ = took(lambda: (orders.sendall(bytes(50_000)), receive(inventory, 50_000)))

@@ -75,8 +75,8 @@ def web(
 
 def _view(operation: Operation, service: Service) -> Callable[..., flask.Response]:
     def view(key: str = "") -> flask.Response:
-        came = flask.request
-        headers = {name: came.headers[name] for name in UNDERSTOOD if name in came.headers}
+        came, told = flask.request, flask.request.headers
+        headers = {name: told[name] for name in UNDERSTOOD if name in told}
         body = came.get_data()  # raises 413
         name, method, fields = operation.name, operation.method, tuple(operation.fields)
         return _sent(service(Request(name, method, came.path, body, key, headers, fields)))
@@ -86,9 +86,7 @@ def _view(operation: Operation, service: Service) -> Callable[..., flask.Respons
 
 def _sent(response: Response) -> flask.Response:
     kind = "application/json" if response.status < 400 else "application/problem+json"
-    sent = flask.Response(json.dumps(response.body), response.status, mimetype=kind)
-    sent.headers.update(response.headers)
-    return sent
+    return flask.Response(json.dumps(response.body), response.status, response.headers, kind)
 
 
 def _misunderstood(

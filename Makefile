@@ -38,8 +38,8 @@ format: .venv/dev
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
 test: lint
-	@echo 'pytest: all tests, two at a time, seed $(SEED)'
-	@$(BIN)/python -m pytest --quiet -n 2 --seed $(SEED)
+	@echo 'pytest: all tests, four at a time (they wait more than they compute), seed $(SEED)'
+	@$(BIN)/python -m pytest --quiet -n 4 --seed $(SEED)
 
 docs: .venv/dev
 	@$(BIN)/python -m lab.docs serve

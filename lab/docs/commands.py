@@ -29,7 +29,7 @@ COMMANDS = (
     _python("era0-silence", "python -m lab.docs.silence", is_steady=True),
     _eras("era0-story", "eras demo 0"),
     _eras("era1-trace", "eras trace 1 --loss 0.3 --delay-s 0.02 --seed 9"),
-    _python("era1-sweep", "python -m era1_raw_network.sweep", is_steady=True),
+    _python("era1-sweep", "python -m era1_raw_network.sweep"),
     _eras("era2-trace", "eras trace 2 --there deliver,deliver,drop --delay-s 0.02"),
     _eras("era2-diff", "eras diff 1 2 --stat", is_steady=True),
     _eras("era3-story", "eras demo 3"),

@@ -26,9 +26,9 @@ class Era3Inventory(Inventory):
 
 
 RIGHT = [
-    *((Inventory, Orders, hundred) for hundred in range(3)),
+    (Inventory, Orders, 0),
     (Era3Inventory, Orders, 3),
-    *((Era4Inventory, Era4Orders, hundred) for hundred in (4, 5)),
+    (Era4Inventory, Era4Orders, 4),
 ]
 
 

@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol, runtime_checkable
 
 from lab.cast.counter import CounterCast
 from lab.cast.http import HttpCast
@@ -34,10 +35,21 @@ from lab.trace import Event, Tape, Witnessed, read_folder
 from lab.wire import Knobs
 from lab.wire.process import WireProcess
 
-__all__ = ["INSTANCES", "MOST_INSTANCES", "Stage", "Variant"]
+__all__ = ["INSTANCES", "MOST_INSTANCES", "NoWay", "Stage", "Variant"]
 
 INSTANCES = 3  # of inventory, from era 3 on, unless told otherwise
 MOST_INSTANCES = 20  # each is a process
+
+
+class NoWay(Exception):
+    """The era has nothing by which an operator could do this."""
+
+
+@runtime_checkable
+class Governed(Protocol):
+    """A cast whose policies can be changed while it plays."""
+
+    def change_policy(self, role: str, key: str, value: object) -> None: ...
 
 
 class Stage:
@@ -168,6 +180,17 @@ class Stage:
     def move(self, instance: str) -> None:
         """From era 3 on: the instance dies (-9) and starts at another address, same name."""
         self._many("move").move(instance)
+
+    def change_policy(self, role: str, key: str, value: object) -> None:
+        """What an operator does to one number of one role, which goes on running meanwhile.
+
+        key: as era 4's configuration names it: `quotas.reports.rate_per_s`. Returns when it has
+        been told; it may be in force a little later. Raises NoWay if only a new start helps.
+        """
+        if not isinstance(self._cast, Governed):
+            told = f"era {self.era.number} reads {key} when a service starts, and never again"
+            raise NoWay(told)
+        self._cast.change_policy(self._role(role).name, key, value)
 
     def pause(self, role: str) -> None:
         """Let it stand still (SIGSTOP): there, and silent.

@@ -70,6 +70,7 @@ FAILURES = {  # what the customer or the owner of the shop sees (tests/promises/
     "WrongContent": "believes spoilt bytes",
     "ForNobody": "works for nobody",
     "Unlimited": "knows no limit",
+    "NeedsRestart": "needs a restart",
     "Obeys": "obeys a stranger",
     "Readable": "can be read",
 }

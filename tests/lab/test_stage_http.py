@@ -11,11 +11,12 @@ import urllib.request
 
 import pytest
 
+from lab.cast.http import HttpCast
 from lab.cast.setting import environment_for
 from lab.contract import ShopClosed
 from lab.find import ROOT
 from lab.launch import RoleFailed
-from lab.stage import Stage, Variant
+from lab.stage import NoWay, Stage, Variant
 from tests.lab.processes import FORMS, has_ended
 
 ERA = "tests.lab.web_era"
@@ -225,3 +226,18 @@ def test_nothing_outlives_the_stage(form, end, tmp_path):
     holder.communicate(b"\n", timeout=20)
     for process in watched:
         assert has_ended(process), f"{end}: a process is still there"
+
+
+def test_a_policy_of_an_era_without_a_way_cannot_be_changed(portable):
+    with pytest.raises(NoWay, match=r"reads retry\.attempts when a service starts"):
+        portable.change_policy("orders", "retry.attempts", 1)
+
+
+def test_a_cast_that_can_change_a_policy_is_asked_to(portable, monkeypatch):
+    told = []
+    change = lambda cast, *asked: told.append(asked)  # noqa: E731
+    monkeypatch.setattr(HttpCast, "change_policy", change, raising=False)
+    portable.change_policy("orders", "retry.attempts", 1)
+    assert told == [("orders", "retry.attempts", 1)]
+    with pytest.raises(ValueError, match="role 'nobody'"):
+        portable.change_policy("nobody", "retry.attempts", 1)

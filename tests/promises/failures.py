@@ -47,6 +47,10 @@ class Unlimited(Broken):
     """One caller takes all it can, and nothing tells it to stop."""
 
 
+class NeedsRestart(Broken):
+    """What the operator wants otherwise stays as it is until every service is started again."""
+
+
 class Obeys(Broken):
     """A stranger asks, and the shop does it."""
 

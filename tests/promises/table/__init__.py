@@ -7,7 +7,7 @@ accident fails as loudly as one that is broken.
 Eras 5 and 6 add their column to every row, and rows of their own.
 """
 
-from tests.promises.table import identity, instances, load, network, wishes
+from tests.promises.table import identity, instances, load, network, policy, wishes
 from tests.promises.table.cells import Absent, Cell, Not, Promise
 
 __all__ = ["PROMISES", "Absent", "Cell", "Not", "Promise"]
@@ -17,5 +17,6 @@ PROMISES = [
     *instances.ROWS,
     *load.ROWS,
     *wishes.ROWS,
+    *policy.ROWS,
     *identity.ROWS,
 ]

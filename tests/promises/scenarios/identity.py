@@ -2,7 +2,9 @@
 
 import re
 
-from tests.promises.failures import Obeys, Readable
+from tests.promises.failures import Obeys, Readable, WrongAnswer
+from tests.promises.scenarios.instances import listed
+from tests.promises.squatter import Squatter, squatting
 from tests.promises.tokens import bad_tokens, mint, secret_in
 from tests.promises.trial import Outcome, Trial
 from tests.promises.web import with_token
@@ -75,6 +77,66 @@ def _register(trial: Trial, token: str, url: str, what: str) -> None:
     if answer.status < 300:
         raise Obeys(f"{what}: the registry lists an instance that is none of ours")
     assert answer.status in (400, 401, 403), (what, answer)
+
+
+def another_service_has_its_address(trial: Trial) -> None:
+    """Inventory dies, and whoever gets its port means no harm: it says hello to everybody."""
+    trial.must_place("before")
+    with squatting(trial.stage, _address_of_the_dead(trial), {"greeting": "hello"}) as squatter:
+        _order_until_asked(trial, squatter)
+    trial.laws_hold()
+
+
+def a_liar_has_its_address(trial: Trial) -> None:
+    """The same, but whoever gets the port says what inventory would say."""
+    trial.must_place("before")
+    with squatting(trial.stage, _address_of_the_dead(trial), {"outcome": "reserved"}) as squatter:
+        _order_until_asked(trial, squatter)
+
+
+def a_thief_has_its_address(trial: Trial) -> None:
+    """The same, but whoever gets the port keeps what he is shown, and shows it when it is back."""
+    trial.must_place("before")
+    with squatting(trial.stage, _address_of_the_dead(trial), {"greeting": "hello"}) as squatter:
+        _order_until_asked(trial, squatter)
+    trial.stage.restart(trial.instance)
+    _must_be_of_no_use(trial, squatter.tokens)
+
+
+def _address_of_the_dead(trial: Trial) -> str:
+    """Inventory is killed; where orders will look for it."""
+    url = trial.stage.address(trial.instance)
+    if trial.stage.era.speaks_http:
+        url = listed(trial, "registry")[0].partition(" ")[2]
+    trial.stage.kill(trial.instance)
+    return url
+
+
+def _order_until_asked(trial: Trial, squatter: Squatter) -> None:
+    """A first order may only find out that an old connection is dead."""
+    for n in range(3):
+        order_id = f"nobody-{n}"
+        if trial.place(order_id)["outcome"] == "placed" and not trial.reservations_of(order_id):
+            raise WrongAnswer(f"{order_id} was placed, and no goods are reserved for it")
+        if trial.sees(lambda: bool(squatter.heard), within_s=0.2):
+            return
+    raise AssertionError("nobody ever asked who is there now")
+
+
+def _must_be_of_no_use(trial: Trial, tokens: list[str]) -> None:
+    for token in tokens:
+        answer = trial.stranger.ask(theft(trial), token)
+        must_not_be_reserved(trial)
+        assert answer.status in (401, 403), answer
+
+
+def a_listener_registers(trial: Trial) -> None:
+    """The registry dies, somebody has its port for a moment, and an instance renews its lease."""
+    trial.stage.kill("registry")
+    with squatting(trial.stage, trial.stage.registry_url, {}) as squatter:
+        trial.until(lambda: bool(squatter.tokens), "a lease is renewed")
+    trial.stage.restart("registry")
+    _register(trial, squatter.tokens[0], "http://127.0.0.1:9", "an overheard token")
 
 
 def a_listener_takes_the_token(trial: Trial) -> None:

@@ -1,6 +1,6 @@
 """The network is secure: who asks, who listens, who forges."""
 
-from tests.promises.failures import Obeys, Readable
+from tests.promises.failures import Obeys, Readable, WrongAnswer
 from tests.promises.scenarios import identity as when
 from tests.promises.table.cells import ALL_KEPT, ANYBODY, SECURE, Absent, Not, Promise, before_http
 
@@ -14,6 +14,14 @@ PLAIN = "what is sent can be read by all who carry it"
 BEARER = (
     "a token proves who asked for it, not who shows it, and over plain text everybody on the path"
     " reads it: it is good for whoever has it until it ends (era 6)"
+)
+WHOEVER_IS_THERE = (
+    "whoever listens at the address is believed: orders says who it is, and asks nobody who he is"
+    " (era 5)"
+)
+SHOWN_TO_ANYBODY = (
+    "orders shows its token to whoever listens at the address, and the token does not say at which"
+    " one it is good (era 5)"
 )
 
 ROWS = [
@@ -46,6 +54,40 @@ ROWS = [
         SECURE,
         when.a_stranger_registers,
         before_http(Absent("no registry in which anybody could stand")) | ALL_KEPT,
+        trouble="elsewhere",
+    ),
+    Promise(
+        "another service at the address",
+        "the answer of a service that has got a dead instance's port is not taken for inventory's",
+        "topology does not change",
+        when.another_service_has_its_address,
+        dict.fromkeys("01234", True),
+        trouble="elsewhere",
+    ),
+    Promise(
+        "a liar at the address",
+        "who has got a dead instance's port and answers as it would is not believed",
+        SECURE,
+        when.a_liar_has_its_address,
+        dict.fromkeys("01234", Not(WHOEVER_IS_THERE, WrongAnswer)),
+        trouble="elsewhere",
+    ),
+    Promise(
+        "a thief at the address",
+        "what is shown to who has got a dead instance's port opens nothing to him",
+        SECURE,
+        when.a_thief_has_its_address,
+        before_http(Absent("nothing is shown that could open anything: see a stranger's call"))
+        | dict.fromkeys("34", Not(SHOWN_TO_ANYBODY, Obeys)),
+        trouble="elsewhere",
+    ),
+    Promise(
+        "an overheard lease",
+        "what an instance says to the registry is of no use to who overhears it",
+        SECURE,
+        when.a_listener_registers,
+        before_http(Absent("no registry in which anybody could stand"))
+        | dict.fromkeys("34", Not(BEARER, Obeys)),
         trouble="elsewhere",
     ),
     Promise(

@@ -1,0 +1,113 @@
+"""Somebody who listens where one of ours has died, and so is sent what was meant for it."""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+from lab.find import child_environment
+from lab.stage import Stage
+from tests.promises.stand_in import Server
+from tests.promises.stranger import address_in
+
+FREE_S = 5.0  # so soon at the latest whoever listened there has let go of the port
+
+# Eras 0 to 2: the era's own transport, in a process that is no service of the shop.
+SQUAT = """
+import importlib, json, sys
+package, address, answer = sys.argv[1:]
+
+def answered(request):
+    print("asked", flush=True)
+    return json.loads(answer)
+
+serve = importlib.import_module(package + ".transport").serve
+serve(address, answered, lambda address: print("ready", flush=True))
+"""
+
+
+class Squatter:
+    """What he has been sent so far, as lines: `asked`, or the credentials that came along."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    @property
+    def tokens(self) -> list[str]:
+        """Of those who said who they are, before they knew who listens."""
+        return [line.partition(" ")[2] for line in self.heard if line.startswith("Bearer ")]
+
+
+@contextmanager
+def squatting(stage: Stage, url: str, answer: dict[str, Any]) -> Iterator[Squatter]:
+    """Listen at `url`, and answer everything with `answer` as if all were well."""
+    squatter = Squatter()
+    over = _over_http if stage.era.speaks_http else _in_the_eras_own_way
+    with over(stage, url, json.dumps(answer), squatter):
+        yield squatter
+
+
+@contextmanager
+def _over_http(stage: Stage, url: str, answer: str, squatter: Squatter) -> Iterator[None]:
+    server = _server_at(address_in(url), answer.encode(), squatter)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _server_at(address: tuple[str, int], answer: bytes, squatter: Squatter) -> Server:
+    until = time.monotonic() + FREE_S
+    while True:
+        try:
+            return Server(address, _handler(answer, squatter))
+        except OSError:  # the relay that refused in the dead one's name still listens
+            if time.monotonic() > until:
+                raise
+        time.sleep(0.01)
+
+
+def _handler(answer: bytes, squatter: Squatter) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            squatter.heard.append(self.headers.get("Authorization", "asked"))
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        do_GET = do_DELETE = do_PUT
+
+        def log_message(self, format: str, *args: object) -> None: ...
+
+    return Handler
+
+
+@contextmanager
+def _in_the_eras_own_way(stage: Stage, url: str, answer: str, squatter: Squatter) -> Iterator[None]:
+    argv = [sys.executable, "-c", SQUAT, stage.era.package, url, answer]
+    with subprocess.Popen(
+        argv, stdout=subprocess.PIPE, env=child_environment(), text=True
+    ) as somebody:
+        assert somebody.stdout
+        try:
+            assert somebody.stdout.readline() == "ready\n", "nobody could listen there"
+            told = (somebody.stdout, squatter)
+            threading.Thread(target=_listen_to, args=told, daemon=True).start()
+            yield
+        finally:
+            somebody.kill()
+
+
+def _listen_to(lines: Iterable[str], squatter: Squatter) -> None:
+    for line in lines:
+        squatter.heard.append(line.strip())

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from era0_naive.command_line import command_line
+from era0_naive.sqlite_file import Busy
 
 CANNOT_START = 2  # the exit code, as argparse's own
 
@@ -39,7 +40,7 @@ def run(package: str, arguments: Sequence[str]) -> None:
 
     try:
         _start(package, asked, ready)
-    except (OSError, ValueError, sqlite3.Error) as error:
+    except (OSError, ValueError, sqlite3.Error, Busy) as error:
         if is_ready:  # then it is no matter of the command line
             raise
         print(f"{package} {asked.role} cannot start: {error}", file=sys.stderr)

@@ -25,7 +25,7 @@ class SqliteFile:
     """One SQLite file. Threads take turns by a lock, processes by SQLite's own."""
 
     def __init__(self, path: Path | str, schema: Sequence[str]) -> None:
-        """Opens or makes it. Raises ValueError, naming the path, if that cannot be."""
+        """Opens or makes it. Raises ValueError, naming the path, if that cannot be; Busy."""
         self._path = path
         self._busy_timeout_s = BUSY_TIMEOUT_S
         try:
@@ -37,7 +37,7 @@ class SqliteFile:
             with self.transaction():
                 for table in schema:
                     self._db.execute(table)
-        except (sqlite3.Error, Busy) as error:
+        except sqlite3.Error as error:
             raise ValueError(
                 f"store {path}: {error}; accepted: an SQLite file, or none yet, in a folder that"
                 " can be written"
@@ -53,8 +53,10 @@ class SqliteFile:
                 self._db.execute("PRAGMA journal_mode=WAL")
                 return
             except sqlite3.OperationalError as error:
-                if not _is_busy(error) or time.monotonic() > last:
+                if not _is_busy(error):
                     raise
+                if time.monotonic() > last:
+                    raise self._busy() from error
             time.sleep(SWITCH_AGAIN_S)
 
     def wait_at_most(self, busy_timeout_s: float) -> None:

@@ -39,6 +39,7 @@ from era0_naive import shop
 from era0_naive.role import host_and_port
 
 DEADLINE_S = 3.0  # for a customer's request as a whole; a customer may ask for less
+BUSY_TIMEOUT_S = 0.4  # for who else holds the book: a thread is needed elsewhere
 TRY_TIMEOUT_S = 0.5  # for one attempt: to connect, and for every silence in its answer
 ATTEMPTS = 3  # in all
 BACKOFF_BASE_S = 0.025  # the pause before attempt 2 is random below this, then below twice this,
@@ -719,7 +720,7 @@ def main(
     logging.basicConfig(format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a queue is no news: we shed
     host_and_port(registry, "http")
-    with closing(shop.Book(store)) as book, closing(_listener(listen)) as listener:
+    with closing(shop.Book(store, BUSY_TIMEOUT_S)) as book, closing(_listener(listen)) as listener:
         orders = Orders(book, registry, _read_secret(secret))
         orders.refresh()
         server: Any = create_server(

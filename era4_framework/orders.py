@@ -19,7 +19,7 @@ from era4_framework.web import web
 
 INVENTORY = ClientConfig(deadline_s=3.0, try_timeout_s=0.5)  # how we ask it
 CONFIG = ServerConfig(most_in_flight=14, settle_s=0.5)  # how we are asked
-
+BUSY_TIMEOUT_S = 0.4  # for who else holds the book: a thread is needed elsewhere
 
 ANSWERS = {  # what inventory may answer, and nobody else
     "reserve": ("reserved", "out_of_stock", "unknown_sku", "conflict", "invalid"),
@@ -85,7 +85,8 @@ def main(
     identity, telemetry = Identity(read_secret(secret), "orders"), Telemetry("orders")
     instances = Discovery(registry, "inventory", INVENTORY.poll_s)
     inventory = client_stack("inventory", instances, identity, telemetry, INVENTORY)
-    with closing(shop.Book(store)) as book, closing(listener_at(listen)) as listener:
+    book = shop.Book(store, BUSY_TIMEOUT_S)
+    with closing(book), closing(listener_at(listen)) as listener:
         asked, door = operations(Orders(book, inventory)), Door(instances)
         service = edge_stack(asked, "orders", telemetry, CONFIG)
         app = web("orders", asked, service, door, telemetry, CONFIG)

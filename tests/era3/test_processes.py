@@ -7,6 +7,7 @@ import http.client
 import json
 import signal
 import socket
+import sqlite3
 import subprocess
 import threading
 import time
@@ -248,6 +249,18 @@ def test_when_nobody_is_left_the_customer_is_told_and_the_shop_opens_again(stage
     customer = stage.customer()
     until(lambda: customer.place("o-1", "sku-0001", 1)["outcome"] == "placed")
     assert broken_laws(stage.directory) == []
+
+
+def test_a_book_that_somebody_holds_is_told_long_before_the_deadline(stage):
+    customer = stage.customer()
+    customer.place("before", "sku-0001", 1)
+    with closing(sqlite3.connect(stage.directory / "book.db")) as somebody:
+        somebody.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        refused = customer.place("o-1", "sku-0001", 1)
+        assert time.monotonic() - began < 2.0  # of the three seconds that a request has
+    assert (refused["outcome"], refused["certain"]) == ("unavailable", True)
+    assert customer.place("o-1", "sku-0001", 1)["outcome"] == "placed"
 
 
 def test_a_stolen_token_opens_one_service_for_a_minute_and_no_other(stage):

@@ -1,5 +1,6 @@
 """A store that another process holds: who waits too long is told, and has changed nothing."""
 
+import signal
 import sqlite3
 import threading
 import time
@@ -7,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from era0_naive import shop
+from era0_naive import role, shop, sqlite_file
 
 GOODS = [{"sku": "lamp", "stock": 10}]
 PATIENCE_S = 0.05
@@ -86,6 +87,23 @@ def test_an_instance_that_starts_waits_however_impatient_it_will_be(tmp_path):
         letting_go.join()
     assert started.reserve("o-1", "lamp", 1).kind == "reserved"
     started.close()
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_store_that_is_held_for_too_long_ends_the_start_with_one_line(
+    tmp_path, monkeypatch, capsys, is_new
+):
+    path = tmp_path / "stock.db"
+    if not is_new:
+        shop.Stock(path, GOODS).close()
+    monkeypatch.setattr(sqlite_file, "BUSY_TIMEOUT_S", PATIENCE_S)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    asked = ["inventory", "--listen", "udp://127.0.0.1:0", "--store", str(path)]
+    with held_by_somebody(path), pytest.raises(SystemExit) as end:
+        role.run("era0_naive", asked)
+    assert end.value.code == role.CANNOT_START
+    said = f"era0_naive inventory cannot start: {path} was locked for {PATIENCE_S} s\n"
+    assert capsys.readouterr().err == said
 
 
 @pytest.mark.parametrize("kind", ["SQLITE_BUSY_RECOVERY", "SQLITE_BUSY_SNAPSHOT"])

@@ -1,20 +1,20 @@
 """Nothing outlives us: a process that waits for our end, however it comes, and then kills.
 
-It holds the reading end of a pipe. Each line names a process group: `+ 123` is under guard,
-`- 123` has ended. When the pipe closes, because we are done or because we were killed, whoever is
-still under guard is killed. This works on every Unix and from every thread, where Linux'
-PR_SET_PDEATHSIG watches only the thread that forked.
+It holds the reading end of a pipe, and is `lab/watch.py`. Each line names a process group:
+`+ 123` is under guard, `- 123` has ended. When the pipe closes, because we are done or because we
+were killed, whoever is still under guard is killed. This works on every Unix and from every thread,
+where Linux' PR_SET_PDEATHSIG watches only the thread that forked.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 import subprocess
 import sys
 import threading
-from typing import BinaryIO
+from pathlib import Path
+
+WATCH = Path(__file__).with_name("watch.py")
 
 
 class Guard:
@@ -23,7 +23,7 @@ class Guard:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", __file__],
+            [sys.executable, "-I", "-S", str(WATCH)],
             stdin=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is not for the guard: it must see us out
         )
@@ -45,21 +45,3 @@ class Guard:
         with self._lock, contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(f"{sign} {group}\n".encode())
             self._process.stdin.flush()
-
-
-def keep_watch(lines: BinaryIO) -> None:
-    """Read until the pipe closes, then kill."""
-    watched: set[int] = set()
-    for line in lines:
-        sign, group = line.split()
-        if sign == b"+":
-            watched.add(int(group))
-        else:
-            watched.discard(int(group))
-    for doomed in watched:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(doomed, signal.SIGKILL)
-
-
-if __name__ == "__main__":
-    keep_watch(sys.stdin.buffer)

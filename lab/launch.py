@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from lab.guard import Guard
+from lab.wire.namespaces import Host
 
 READY_S = 15.0  # a loaded machine starts Python slowly
 STOP_S = 3.0
@@ -40,13 +41,19 @@ class Process(Protocol):
     def wait(self, timeout: float | None = None) -> int: ...
 
 
-Starts = Callable[[Sequence[str], Mapping[str, str]], Process]
+Starts = Callable[[Sequence[str], Mapping[str, str], Host | None], Process]
 
 
-def start_cold(argv: Sequence[str], environment: Mapping[str, str]) -> Process:
-    """A new process in a session of its own. Raises OSError if there is no such program."""
+def start_cold(
+    argv: Sequence[str], environment: Mapping[str, str], host: Host | None = None
+) -> Process:
+    """A new process in a session of its own, on a real wire in `host`.
+
+    Raises OSError if there is no such program.
+    """
+    inside = host.argv_prefix(die_with_parent=False) if host else []  # the guard sees to that
     return subprocess.Popen(
-        argv,
+        [*inside, *argv],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -66,15 +73,17 @@ class Role:
         log: Path,
         guard: Guard,
         environment: Mapping[str, str],
+        host: Host | None = None,
         starts: Starts = start_cold,
     ) -> None:
-        """`starts` makes a process of argv and environment; another is in `lab.warm`."""
+        """`starts` makes a process of argv, environment and host; another is in `lab.warm`."""
         self.name = name
         self.argv = list(argv)
         self.log = log
         self.address = ""
         self._guard = guard
         self._environment = dict(environment)
+        self._host = host
         self._starts = starts
         self._process: Process | None = None
         self._reader: threading.Thread | None = None
@@ -99,7 +108,7 @@ class Role:
     def begin(self) -> None:
         """The starting alone, so that several can get ready at once. Raises RoleFailed."""
         try:
-            self._process = self._starts(self.argv, self._environment)
+            self._process = self._starts(self.argv, self._environment, self._host)
         except OSError as error:  # a variant's program that is not installed
             raise RoleFailed(f"{self.name} cannot be started: {error}") from error
         self._guard.watch(self._process.pid)

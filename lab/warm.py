@@ -1,10 +1,11 @@
 """Warm starts, for the test suite alone: roles forked from a process that has their libraries.
 
 A role of an HTTP era imports flask, requests, waitress and more: a third of a second of processor
-time, in five processes a stage. Here `lab.zygote` has done that, and forks. A role is still a
-process like any other: own pid, session and group, signals, exit code, output. Its own modules
-and the era's are imported in it, as they are on disk then. What differs from a cold start: all
-have one seed of `hash()`; limits, umask and the command line in `ps` are the zygote's.
+time, in five processes a stage; one of an earlier era, or the wire, a tenth. Here `lab.zygote` has
+done that, and forks, also into the hosts of a real wire. A role is still a process like any other:
+own pid, session and group, signals, exit code, output. Its own modules and the era's are imported
+in it, as they are on disk then. What differs from a cold start: all have one seed of `hash()`;
+limits, umask and the command line in `ps` are the zygote's.
 
 Off unless somebody switches it on, which only tests/conftest.py does: what is shown or measured
 starts cold.
@@ -23,9 +24,11 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 from lab import zygote
 from lab.launch import Process, start_cold
+from lab.wire.namespaces import Host
 
 ASKING_S = 15.0  # for the first role it imports all libraries, on a loaded machine
 ANSWER_BYTES = 16  # a pid, or an exit code
@@ -34,12 +37,13 @@ LIBRARIES = {name.partition(".")[0] for name in zygote.LIBRARIES}
 OF_THE_ROLE = ("PYTHONPATH", "PYTHONSAFEPATH")  # all else of PYTHON... is read as Python starts
 
 
-class WarmRole:
-    """The process of a role that the zygote forked, handled as `subprocess.Popen` is."""
+class WarmProcess:
+    """A process that the zygote forked, handled as `subprocess.Popen` is."""
 
-    def __init__(self, pid: int, line: socket.socket, output: int) -> None:
+    stdout: IO[bytes] | None = None  # who reads it closes it
+
+    def __init__(self, pid: int, line: socket.socket) -> None:
         self.pid = pid
-        self.stdout = open(output, "rb")  # noqa: SIM115  (who reads it closes it)
         self.returncode: int | None = None
         self._line = line
         self._lock = threading.Lock()
@@ -55,6 +59,11 @@ class WarmRole:
             if timeout is not None and time.monotonic() > until:
                 raise subprocess.TimeoutExpired(f"role {self.pid}", timeout)
         return code
+
+    def kill(self) -> None:
+        """SIGKILL, if it still runs."""
+        if self.poll() is None:  # until that is known its number is its own
+            os.kill(self.pid, signal.SIGKILL)
 
     def _hear(self, within_s: float) -> int | None:
         with self._lock:
@@ -86,18 +95,52 @@ class WarmStarts:
         self._settings = interpreter_settings(os.environ)
         self._is_usable = sys.platform == "linux"
 
-    def start(self, argv: Sequence[str], environment: Mapping[str, str]) -> Process:
+    def start(
+        self, argv: Sequence[str], environment: Mapping[str, str], host: Host | None = None
+    ) -> Process:
         """Warm if this is `python -m`, and a fork would be the same; cold if not, or if the
         zygote has died. Raises OSError if a cold start does.
         """
+        output, their_output = os.pipe()
+        with open(os.devnull, "rb") as nothing, open(their_output, "wb") as theirs:
+            files = [nothing.fileno(), theirs.fileno(), theirs.fileno()]
+            forked = self.fork(argv, environment, files, host=host)
+        if forked is None:
+            os.close(output)
+            return start_cold(argv, environment, host)
+        forked.stdout = open(output, "rb")  # noqa: SIM115
+        return forked
+
+    def fork(
+        self,
+        argv: Sequence[str],
+        environment: Mapping[str, str],
+        files: Sequence[int],
+        *,
+        folder: Path | None = None,
+        host: Host | None = None,
+    ) -> WarmProcess | None:
+        """With these as its stdin, stdout and stderr, and what follows under its own number.
+
+        None if it must be started cold.
+        """
         if list(argv[:2]) != [sys.executable, "-m"] or not self._would_be_same(environment):
-            return start_cold(argv, environment)
-        if self._is_usable:
-            try:
-                return self._fork(argv[2], argv[3:], environment)
-            except OSError:
-                self._is_usable = False
-        return start_cold(argv, environment)
+            return None
+        if not self._is_usable:
+            return None
+        asked = {
+            "package": argv[2],
+            "arguments": list(argv[3:]),
+            "environment": dict(environment),
+            "folder": str(folder or os.getcwd()),
+            "host_pid": host.pid if host else 0,
+            "numbers": [0, 1, 2, *files[3:]],
+        }
+        try:
+            return self._ask(asked, files)
+        except OSError:
+            self._is_usable = False
+            return None
 
     def close(self) -> None:
         """End the zygote and who is left of its roles. May be called twice."""
@@ -117,34 +160,21 @@ class WarmStarts:
         names = {path.stem for place in filter(None, places) for path in Path(place).glob("*")}
         return names.isdisjoint(LIBRARIES)  # a release may bring its own
 
-    def _fork(
-        self, package: str, arguments: Sequence[str], environment: Mapping[str, str]
-    ) -> WarmRole:
+    def _ask(self, asked: Mapping[str, object], files: Sequence[int]) -> WarmProcess:
         """Raises OSError if the zygote is not there, or does not answer."""
-        asked = {
-            "package": package,
-            "arguments": list(arguments),
-            "environment": dict(environment),
-            "folder": os.getcwd(),
-        }
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        output, their_output = os.pipe()
         try:
-            descriptors = [theirs.fileno(), their_output]
-            socket.send_fds(self._asked(), [json.dumps(asked).encode()], descriptors)
-            theirs.close()  # or we would not see that the zygote has died
+            with theirs:  # left open we would not see that the zygote has died
+                message = [json.dumps(asked).encode()]
+                socket.send_fds(self._asked(), message, [theirs.fileno(), *files])
             ours.settimeout(ASKING_S)
             told = ours.recv(ANSWER_BYTES)
             if not told:
                 raise BrokenPipeError("the zygote has died")
         except OSError:
-            os.close(output)
             ours.close()
             raise
-        finally:
-            theirs.close()
-            os.close(their_output)
-        return WarmRole(int(told), ours, output)
+        return WarmProcess(int(told), ours)
 
     def _asked(self) -> socket.socket:
         """Where the zygote is asked; the zygote is started for the first who asks."""
@@ -186,6 +216,12 @@ def switch_off() -> None:
     _shared = None
 
 
-def start(argv: Sequence[str], environment: Mapping[str, str]) -> Process:
+def start(argv: Sequence[str], environment: Mapping[str, str], host: Host | None = None) -> Process:
     """For `lab.launch.Role`: warm if it is switched on and possible, cold else."""
-    return _shared.start(argv, environment) if _shared else start_cold(argv, environment)
+    starts = _shared.start if _shared else start_cold
+    return starts(argv, environment, host)
+
+
+def fork(argv: Sequence[str], files: Sequence[int], folder: Path) -> WarmProcess | None:
+    """For the wire's process: see `WarmStarts.fork`; None also if it is not switched on."""
+    return _shared.fork(argv, os.environ, files, folder=folder) if _shared else None

@@ -1,10 +1,11 @@
 """Forks roles from a process that has imported their libraries already: `python -P zygote.py`.
 
 The name is Android's, for the process that every app is forked from. Standard input is a socket;
-each message on it asks for one role and brings two descriptors: a line on which we tell the role's
-pid and then its exit code, and what its stdout and stderr become. A role that has ended stays a
-zombie, and so its number stays its own, until the other end of its line is closed; who is still
-running then is killed. When the socket closes we end, and whoever is left with us.
+each message on it asks for one role and brings descriptors: a line on which we tell the role's pid
+and then its exit code, what its stdin, stdout and stderr become, and what else it inherits under
+which number. A role that has ended stays a zombie, and so its number stays its own, until the other
+end of its line is closed; who is still running then is killed. When the socket closes we end, and
+whoever is left with us.
 
 One thread, as only this forks well. For Linux (pidfd). Who asks is `lab.warm`.
 """
@@ -12,6 +13,8 @@ One thread, as only this forks well. For Linux (pidfd). Who asks is `lab.warm`.
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import fcntl
 import gc
 import importlib
 import json
@@ -22,6 +25,7 @@ import signal
 import socket
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 LIBRARIES = (
@@ -35,14 +39,22 @@ LIBRARIES = (
 )
 STANDARD = (
     "argparse",
+    "asyncio",
+    "contextlib",
     "difflib",
     "http.server",
+    "ipaddress",
     "secrets",
     "sqlite3",
     "tomllib",
-    "waitress.server",
+    "unicodedata",
+    "urllib.parse",
 )
 MESSAGE_BYTES = 1 << 20
+MOST_DESCRIPTORS = 16
+OUT_OF_THE_WAY = 500  # a number above all that anybody is given
+PR_SET_DUMPABLE = 4  # linux/prctl.h
+JOIN = Path(__file__).parent / "wire" / "join.py"
 
 
 @dataclass
@@ -75,31 +87,28 @@ class Zygote:
                     self._let_go(each)
             if self._control not in ready:
                 continue
-            message, descriptors, _, _ = socket.recv_fds(self._control, MESSAGE_BYTES, 2)
+            message, brought, _, _ = socket.recv_fds(self._control, MESSAGE_BYTES, MOST_DESCRIPTORS)
             if not message:
                 self._end()
                 return None
-            if self._fork(*descriptors):
-                asked: dict[str, Any] = json.loads(message)
+            asked: dict[str, Any] = json.loads(message)
+            if self._fork(brought[0], brought[1:], asked.pop("numbers")):
                 return asked
 
-    def _fork(self, line_descriptor: int, output: int) -> bool:
-        """Whether this is the role."""
+    def _fork(self, line_descriptor: int, brought: list[int], numbers: list[int]) -> bool:
+        """Whether this is the role; in it what was brought has these numbers."""
         line = socket.socket(fileno=line_descriptor)
         pid = os.fork()
         if pid:
-            os.close(output)
+            for descriptor in brought:
+                os.close(descriptor)
             self._forked.append(Forked(pid, line, os.pidfd_open(pid)))
             return False
         os.setsid()  # before its number is told: who knows it may signal its group
         with line, contextlib.suppress(BrokenPipeError):
             line.send(str(os.getpid()).encode())
         self._forget_others()
-        null = os.open(os.devnull, os.O_RDONLY)
-        for source, target in ((null, 0), (output, 1), (output, 2)):
-            os.dup2(source, target)
-        os.close(null)
-        os.close(output)
+        renumber(brought, numbers)
         return True
 
     def _forget_others(self) -> None:
@@ -134,8 +143,30 @@ class Zygote:
             self._let_go(role)
 
 
-def become(package: str, arguments: list[str], environment: dict[str, str], folder: str) -> None:
-    """What `python -m PACKAGE ARGUMENTS` does in this folder, with this environment."""
+def renumber(descriptors: list[int], numbers: list[int]) -> None:
+    """Give each its number, whatever has it now."""
+    moved = [fcntl.fcntl(each, fcntl.F_DUPFD, OUT_OF_THE_WAY) for each in descriptors]
+    for each in descriptors:
+        os.close(each)
+    for each, number in zip(moved, numbers, strict=True):
+        os.dup2(each, number)
+        os.close(each)
+
+
+def move_into(host_pid: int) -> None:
+    """Into the namespaces of this host. The change of credentials makes a process a secret one."""
+    runpy.run_path(str(JOIN))["enter"](host_pid)  # read by its path: a role finds no lab imported
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # a new program would be none again
+
+
+def become(
+    package: str, arguments: list[str], environment: dict[str, str], folder: str, host_pid: int
+) -> None:
+    """What `python -m PACKAGE ARGUMENTS` does in this folder, with this environment; in the host
+    with this pid, if it is not 0.
+    """
+    if host_pid:
+        move_into(host_pid)
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)

@@ -99,7 +99,7 @@ class Setting:
         """A process of the era, not started yet. `options` begin with what it is, as `orders`."""
         variant = variant or Variant()
         program = variant.argv or [sys.executable, "-m", self.era.package]
-        starts = warm.start if self.era.speaks_http and not variant.argv else start_cold
+        starts = start_cold if variant.argv else warm.start
         return self.process(name, [*program, *options], host, environment_for(variant), starts)
 
     def process(
@@ -111,14 +111,14 @@ class Setting:
         starts: Starts = start_cold,
     ) -> Role:
         """Any process that says when it is ready, not started yet; on a real wire in `host`."""
-        inside = host.argv_prefix(die_with_parent=False) if host else []  # the guard sees to that
         traced = {"ERAS_TRACE": str(self.traces)} if self.traces else {}
         return Role(
             name,
-            [*inside, *argv],
+            argv,
             log=self.directory / f"{name}.log",
             guard=self.guard,
             environment={**environment, **traced},
+            host=host,
             starts=starts,
         )
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from lab import warm
 from lab.wire.knobs import KnobError
 from lab.wire.namespaces import is_main_thread
 
@@ -34,18 +35,11 @@ class Console:
         """Wait until it says that it is ready; `ready` is what it said. Raises WireError."""
         self._lock = threading.Lock()
         ours, its_end = socket.socketpair()
+        argv = [sys.executable, "-m", module, *arguments]
         with its_end:
-            self._process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", module, *arguments),
-                    *(["--die-with-parent"] if is_main_thread() else []),
-                ],
-                stdin=its_end.fileno(),
-                stdout=its_end.fileno(),
-                pass_fds=pass_fds,
-                cwd=REPOSITORY,
-                start_new_session=True,  # Ctrl-C is for us; we end the process when we are done
-            )
+            line = its_end.fileno()
+            warm_process = warm.fork(argv, [line, line, 2, *pass_fds], REPOSITORY)
+            self._process = warm_process or start_cold(argv, line, pass_fds)
         self.pid = self._process.pid
         self._socket = ours
         self._lifeline = ours.makefile("rwb")
@@ -101,3 +95,15 @@ class Console:
         if not answer:
             raise WireError("the wire's process has ended; its stderr says why")
         return answer
+
+
+def start_cold(argv: Sequence[str], line: int, pass_fds: Sequence[int]) -> subprocess.Popen[bytes]:
+    """A new process with `line` as its stdin and stdout, which inherits `pass_fds`."""
+    return subprocess.Popen(
+        [*argv, *(["--die-with-parent"] if is_main_thread() else [])],
+        stdin=line,
+        stdout=line,
+        pass_fds=pass_fds,
+        cwd=REPOSITORY,
+        start_new_session=True,  # Ctrl-C is for us; we end the process when we are done
+    )

@@ -17,7 +17,8 @@ from lab.guard import Guard
 from lab.launch import Role, RoleFailed
 from lab.stage import Stage
 from lab.warm import WarmStarts
-from tests.lab.processes import has_ended
+from lab.wire.namespaces import Host, available
+from tests.lab.processes import FORMS, has_ended
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="without pidfd roles start cold")
 
@@ -52,7 +53,9 @@ def begin(tmp_path, starts):
     guard = Guard()
     begun = []
 
-    def _begin(program: str = SAYS, *arguments: str, **environment: str) -> Role:
+    def _begin(
+        program: str = SAYS, *arguments: str, host: Host | None = None, **environment: str
+    ) -> Role:
         folder = tmp_path / environment.get("PYTHONPATH", "package")
         (folder / "says").mkdir(parents=True, exist_ok=True)
         (folder / "says" / "__main__.py").write_text(program)
@@ -63,6 +66,7 @@ def begin(tmp_path, starts):
             log=tmp_path / "log",
             guard=guard,
             environment={**child_environment(), **environment, **named},
+            host=host,
             starts=starts.start,
         )
         begun.append(role)
@@ -293,8 +297,30 @@ def test_neither_roles_nor_zygote_outlive_who_started_them(end, tmp_path):
         assert has_ended(process), f"{end}: a process is still there"
 
 
-def test_the_stages_of_this_suite_are_warm_on_the_portable_wire(pytestconfig):
+@pytest.mark.parametrize("form", FORMS)
+def test_the_stages_of_this_suite_are_warm(form, pytestconfig):
     if pytestconfig.getoption("--cold"):
         pytest.skip("--cold")
-    with Stage("tests.lab.web_era", instances=1) as stage:
-        assert {parent(stage.pid(role)) for role in stage.roles} == {warm._shared.pid}
+    with Stage("tests.lab.web_era", form, instances=1) as stage:
+        roles = {stage.pid(role) for role in stage.roles}
+        assert {parent(pid) for pid in roles | {stage.wire.pid}} == {warm._shared.pid}
+
+
+@pytest.mark.skipif(bool(available()), reason=f"form real: {available()}")
+def test_a_role_in_a_host_has_its_network_and_is_no_secret(begin, starts):
+    with Host("10.7.0.9") as host:
+        role = begin(host=host)
+        role.wait_ready()
+        assert parent(role.pid) == starts.pid
+        for kind in ("net", "user"):
+            there, here = (os.readlink(f"/proc/{pid}/ns/{kind}") for pid in (host.pid, role.pid))
+            assert there == here
+        assert os.listdir(f"/proc/{role.pid}/fd"), "may be read, as of any process of ours"
+
+
+@pytest.mark.skipif(bool(available()), reason=f"form real: {available()}")
+def test_a_role_whose_host_is_gone_says_so(begin):
+    with Host("10.7.0.9") as host:
+        pass
+    with pytest.raises(RoleFailed, match=r"exit code 1;(.|\n)*No such file"):
+        begin(host=host).wait_ready()

@@ -2,25 +2,34 @@
 
 import os
 import signal
-import subprocess
 
 import pytest
 
+from lab import warm
+from lab.launch import Process
 from lab.wire import console
 from lab.wire.console import Console, WireError
 
 
-@pytest.fixture
-def started(monkeypatch) -> list[subprocess.Popen[bytes]]:
-    """The processes that a console starts."""
-    seen: list[subprocess.Popen[bytes]] = []
+@pytest.fixture(params=["cold", "warm"])
+def started(request, monkeypatch) -> list[Process]:
+    """The processes that a console starts: new ones, or forks as most of this suite's are."""
+    if request.param == "warm" and warm._shared is None:
+        pytest.skip("--cold")
+    seen: list[Process] = []
+    fork, start_cold = warm.fork, console.start_cold
 
-    class Seen(subprocess.Popen):  # type: ignore[type-arg]
-        def __init__(self, *arguments, **options):
-            super().__init__(*arguments, **options)
-            seen.append(self)
+    def forks(*arguments):
+        forked = fork(*arguments) if request.param == "warm" else None
+        seen.extend([forked] if forked else [])
+        return forked
 
-    monkeypatch.setattr(console.subprocess, "Popen", Seen)
+    def starts(*arguments):
+        seen.append(start_cold(*arguments))
+        return seen[-1]
+
+    monkeypatch.setattr(warm, "fork", forks)
+    monkeypatch.setattr(console, "start_cold", starts)
     return seen
 
 

@@ -1,6 +1,8 @@
-"""The roles of an era and what each is told when it starts: two sets, before HTTP and from then on.
+"""The roles of an era and what each is told when it starts: three sets, before HTTP, from then on,
+and where what the second set is told goes to a process beside each service.
 
-`parameters` names the options in the order in which the role's `main` takes them.
+`parameters` names the options in the order in which the role's `main` takes them, `module` the file
+in which it is found if that has not the role's name.
 """
 
 import argparse
@@ -32,16 +34,7 @@ def counter_roles(roles: Any) -> None:
 
 def http_roles(roles: Any) -> None:
     """From era 3 on: a registry, any number of inventories, and orders, all at URLs."""
-    registry = roles.add_parser("registry", help="knows which instances there are")
-    registry.add_argument("--listen", **ONE_URL, help="port 0: any free one")
-    registry.add_argument("--secret", **ONE_FILE, help="what tokens are signed with")
-    registry.add_argument(
-        "--network",
-        action="append",
-        metavar="CIDR",
-        help="where instances may live, repeatable (127.0.0.0/8)",
-    )
-    registry.set_defaults(parameters=("listen", "secret", "network"))
+    _registry(roles)
 
     inventory = roles.add_parser("inventory", help="owns the stock, with its other instances")
     inventory.add_argument("--name", required=True, metavar="NAME", help="of this instance")
@@ -63,11 +56,58 @@ def http_roles(roles: Any) -> None:
     orders.set_defaults(parameters=("listen", "registry", "store", "secret"))
 
 
-def command_line(package: str, speaks_http: bool) -> argparse.ArgumentParser:
+def sidecar_roles(roles: Any) -> None:
+    """From era 5 on: the services know nobody, and each has a proxy beside it that does."""
+    _registry(roles)
+    nearby = {**ONE_URL, "metavar": "ADDRESS", "help": "unix:PATH or http://HOST:PORT"}
+
+    inventory = roles.add_parser("inventory", help="owns the stock, with its other instances")
+    inventory.add_argument("--name", required=True, metavar="NAME", help="of this instance")
+    inventory.add_argument("--listen", **nearby)
+    inventory.add_argument("--store", **ONE_FILE, help="shared by all instances")
+    inventory.add_argument("--catalogue", type=Path, metavar="FILE", help="else the seeded one")
+    inventory.set_defaults(parameters=("name", "listen", "store", "catalogue"))
+
+    orders = roles.add_parser("orders", help="takes orders from customers; set http_proxy for it")
+    orders.add_argument("--listen", **nearby)
+    orders.add_argument("--store", **ONE_FILE)
+    orders.set_defaults(parameters=("listen", "store"))
+
+    sidecar = roles.add_parser("sidecar", help="keeps a proxy running beside one service")
+    sidecar.add_argument("--config", **ONE_FILE, help="as sidecar.toml")
+    sidecar.set_defaults(parameters=("config",), module="supervisor")
+
+    proxy = roles.add_parser("proxy", help="that proxy, with nobody who starts it again")
+    proxy.add_argument("--config", **ONE_FILE, help="as sidecar.toml")
+    proxy.set_defaults(parameters=("config",))
+
+    certificates = roles.add_parser("certificates", help="makes an authority and what it signs")
+    certificates.add_argument("--folder", required=True, type=Path, metavar="DIR")
+    certificates.add_argument("services", nargs="+", metavar="SERVICE")
+    certificates.set_defaults(parameters=("folder", "services"))
+
+
+def _registry(roles: Any) -> None:
+    registry = roles.add_parser("registry", help="knows which instances there are")
+    registry.add_argument("--listen", **ONE_URL, help="port 0: any free one")
+    registry.add_argument("--secret", **ONE_FILE, help="what tokens are signed with")
+    registry.add_argument(
+        "--network",
+        action="append",
+        metavar="CIDR",
+        help="where instances may live, repeatable (127.0.0.0/8)",
+    )
+    registry.set_defaults(parameters=("listen", "secret", "network"))
+
+
+def command_line(
+    package: str, speaks_http: bool, has_sidecars: bool = False
+) -> argparse.ArgumentParser:
     """What `python -m PACKAGE` understands."""
     parser = argparse.ArgumentParser(
         prog=f"python -m {package}", description="Without a role: this era's story."
     )
-    roles = parser.add_subparsers(dest="role", metavar="ROLE")
-    (http_roles if speaks_http else counter_roles)(roles)
+    describe = http_roles if speaks_http else counter_roles
+    describe = sidecar_roles if has_sidecars else describe
+    describe(parser.add_subparsers(dest="role", metavar="ROLE"))
     return parser

@@ -26,8 +26,9 @@ def run(package: str, arguments: Sequence[str]) -> None:
     """`python -m PACKAGE`: one role of an era or, without arguments, the era's story."""
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
-    speaks_http = "http" in importlib.import_module(package).SCHEMES.values()
-    asked = command_line(package, speaks_http).parse_args(arguments)
+    era = importlib.import_module(package)
+    speaks_http, has_sidecars = "http" in era.SCHEMES.values(), hasattr(era, "HAS_SIDECARS")
+    asked = command_line(package, speaks_http, has_sidecars).parse_args(arguments)
     if asked.role is None:
         _tell_story(package)
         return
@@ -56,7 +57,8 @@ def _start(package: str, asked: argparse.Namespace, ready: Callable[[str], None]
         counter = importlib.import_module("era0_naive.counter")
         print(counter.ask(asked.counter, asked.operation))
         return
-    service = importlib.import_module(f"{package}.{asked.role}")  # and no other role's imports
+    name = getattr(asked, "module", asked.role)
+    service = importlib.import_module(f"{package}.{name}")  # and no other role's imports
     service.main(*(getattr(asked, name) for name in asked.parameters), ready)
 
 

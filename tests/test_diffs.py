@@ -14,6 +14,7 @@ ERAS = [
     "era2_tcp",
     "era3_inline_microservice",
     "era4_framework",
+    "era5_sidecar",
 ]
 STEPS = list(pairwise(ERAS))
 
@@ -27,6 +28,7 @@ BUDGET = {
     ("era1_raw_network", "era2_tcp", "__main__.py"): (1, 1),
     ("era2_tcp", "era3_inline_microservice", "__main__.py"): (1, 1),
     ("era3_inline_microservice", "era4_framework", "__main__.py"): (1, 1),
+    ("era4_framework", "era5_sidecar", "__main__.py"): (1, 1),
 }
 
 
@@ -83,13 +85,24 @@ def test_the_transport_is_all_that_changed_from_1_to_2(name):
         ("inventory.py", "Inventory.catalogue"),
     ],
 )
-def test_what_is_only_business_survives_from_2_to_4(file, method):
+def test_what_is_only_business_survives_from_2_to_5(file, method):
     texts = {functions(era, file)[method] for era in ERAS[2:]}
     assert len(texts) == 1, texts
 
 
 @pytest.mark.parametrize("name", ["orders.py", "inventory.py"])
 def test_what_3_adds_to_a_service_4_takes_out_again(name):
-    before, inline, framework = (len(lines(era, name)) for era in ERAS[2:])
+    before, inline, framework, beside = (len(lines(era, name)) for era in ERAS[2:])
     assert inline > 8 * before, "communication drowns the business"
     assert framework < 2 * before, "it is in a library now"
+    assert beside < framework, "it is nowhere in the service"
+
+
+def test_what_inventory_loses_from_4_to_5_and_what_never_leaves():
+    old, new = (functions(era, "inventory.py") for era in ERAS[4:])
+    assert old["operations"] == new["operations"]
+    before, after = (text["Inventory.reserve"].splitlines() for text in (old, new))
+    assert [line for line in before if line not in after] == [
+        "            check_deadline()  # waiting for the store may have taken long"
+    ]
+    assert not [line for line in after if line not in before], "deduplication is as it was"

@@ -20,6 +20,15 @@ WIRE = {"lab.wire"}  # the medium itself
 # and the metrics' format. Their sockets are theirs.
 WEB = {"flask", "werkzeug", "requests", "urllib3", "waitress", "jwt", "prometheus_client"}
 
+PURE = {  # decided without I/O, so that threads (era 4) and asyncio (era 5) can share it
+    "era4_framework.policies",
+    "era4_framework.config",
+    "era4_framework.config_rules",
+    "era4_framework.errors",
+}
+# What the proxy's speed and its certificates ask for, and the tokens of era 3's registry.
+PROXY = {"uvloop", "cryptography", "jwt"}
+
 LADDER = {
     "era0_naive": WIRE,
     "era1_raw_network": SHOP | ROLE | COUNTER | WIRE | {"scapy"},
@@ -27,13 +36,13 @@ LADDER = {
     "era3_inline_microservice": SHOP | ROLE | WEB,  # nothing of 1 and 2: libraries own the sockets
     # nothing of 3 but the registry: the extraction is shown by the diff
     "era4_framework": SHOP | ROLE | WEB | {"era3_inline_microservice.registry"},
+    # two programs in one folder: see SERVICES
+    "era5_sidecar": SHOP | ROLE | WEB | PURE | PROXY | {"era3_inline_microservice.registry"},
 }
-PURE = {  # decided without I/O, so that threads (era 4) and asyncio (era 5) can share it
-    "era4_framework.policies",
-    "era4_framework.config",
-    "era4_framework.config_rules",
-    "era4_framework.errors",
-}
+# The files of era 5's services, and what they may import; all its other files are the proxy.
+SERVICES = {"orders.py", "inventory.py", "web.py", "server.py"}
+PLAIN = {"flask", "werkzeug", "requests", "waitress"}
+OWN = {f"era5_sidecar.{name.removesuffix('.py')}" for name in SERVICES}
 SCAPY_FILES = {"packet.py"}  # it is the definition, and too slow to be the fast path
 
 
@@ -71,6 +80,19 @@ def test_an_era_imports_only_what_the_ladder_allows(package):
     for path in sources(package):
         allowed = LADDER[package] | {package}
         assert not strangers(path, allowed), path.relative_to(ROOT)
+
+
+def test_services_beside_a_sidecar_know_the_shop_and_nothing_of_the_proxy():
+    for path in sources("era5_sidecar"):
+        if path.name in SERVICES:
+            assert not strangers(path, SHOP | ROLE | PLAIN | OWN), path.name
+
+
+def test_the_proxy_knows_the_policies_of_era_4_and_nothing_of_the_services():
+    for path in sources("era5_sidecar"):
+        if path.name not in SERVICES | {"registry.py"}:
+            assert not strangers(path, ROLE | PURE | PROXY | {"era5_sidecar"}), path.name
+            assert not any(is_within(name, OWN) for name in imports(path)), path.name
 
 
 @pytest.mark.parametrize("package", LADDER)

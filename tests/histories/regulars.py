@@ -11,7 +11,7 @@ from lab.history import Recorder, kind_of
 
 PATIENCE_S = 10.0  # for one answer
 KNOWS_WITHIN_S = 15.0  # however often it must ask
-PAUSE_S = 0.01  # between two wishes at most: eight customers are a load, not a flood
+PAUSE_S = 0.06  # between two wishes at most: eight customers are a load, not a flood
 CLOSED_S = 0.05  # before asking again
 CERTAIN = {"outcome": "unavailable", "certain": True}
 

@@ -1,7 +1,5 @@
 """The judge is judged first: it must find every planted defect and accuse no right shop."""
 
-import time
-
 import pytest
 
 from lab.history import NEVER, Operation, Recorder, Stores
@@ -10,6 +8,8 @@ from lab.linear import Verdict, check_shelves
 from tests.histories.defects import DEFECTS
 from tests.histories.judge import judge
 from tests.histories.simulated import Shop, Simulation
+
+PAIRS = 1000  # that the search may look at for each shelf; 200 do
 
 
 @pytest.mark.parametrize("repeats", [False, True])
@@ -84,13 +84,13 @@ def test_the_search_gives_up_at_its_bound_and_says_so():
     assert check_shelves([*crowd, refused], full, most_pairs=5_000) == {"s": Verdict.UNKNOWN}
 
 
-def test_a_thousand_operations_of_eight_customers_are_judged_in_two_seconds():
+def test_a_thousand_operations_of_eight_customers_are_judged_in_few_steps():
+    """Hundreds of thousands would be seconds."""
     simulation = Simulation(seed=1)
     history = simulation.run(customers=8, each=125)
-    started = time.monotonic()
-    assert judge(history, simulation.shop.stores()) == []
     assert len(history) == 1000
-    assert time.monotonic() - started < 2.0
+    verdicts = check_shelves(history, simulation.shop.stores(), most_pairs=PAIRS)
+    assert set(verdicts.values()) == {Verdict.YES}
 
 
 def test_a_call_without_completion_is_of_unknown_fate():

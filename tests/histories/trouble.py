@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lab.stage import Stage
 
-CALM_S = 0.2  # between two troubles
+CALM_S = 0.1  # between two troubles
 
 
 def make_trouble(stage: Stage) -> None:

@@ -19,23 +19,19 @@ listens for it. Both keep theirs over a restart, and get others when the instanc
 
 from __future__ import annotations
 
-import secrets
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lab.cast.owners import Owners
-from lab.cast.registrar import run_registrar
+from lab.cast.entrance import Entrance
+from lab.cast.paths import Paths, new_instance, require_one_of
+from lab.cast.registrar import registry_options, run_registrar
 from lab.cast.setting import Setting, Variant, keep_address
-from lab.find import child_environment
 from lab.launch import Role
 from lab.trace import Event
 from lab.wire.namespaces import Host
 from lab.wire.process import WireProcess
 
-NETWORK = "10.7.0.0/24"  # of the real wire's hosts
 HEAD_BYTES = 600  # of a segment, in traces: the headers of a request, and what it is about
-DOOR = Path(__file__).with_name("door.py")
 
 
 class HttpCast:
@@ -50,19 +46,15 @@ class HttpCast:
         self._setting = setting
         self._variants = dict(variants)
         self._socket = socket
-        self._door: Role | None = None
         self._is_real = setting.form == "real"
-        self._advertised: dict[str, str] = {}  # form portable: where the relay listens for whom
-        self._owners = Owners()
+        self._entrance = Entrance(setting, socket)
         self.roles: dict[str, Role] = {}
-        self.secret = setting.directory / "secret"
-        self.secret.touch(mode=0o600)
-        self.secret.chmod(0o600)  # also where a folder is used again
-        self.secret.write_text(secrets.token_hex(32))
+        self.secret = setting.new_secret()
         setting.ends.callback(self._stop)
         if not self._is_real:
             self._begin("registry")  # while the relay starts
         self.wire = setting.ends.enter_context(setting.lay_wire(HEAD_BYTES))
+        self._paths = Paths(self.wire, self._is_real)
         setting.ends.callback(self._stop)  # so that all end before the wire does
 
         if self._is_real:
@@ -87,26 +79,17 @@ class HttpCast:
 
     def wire_of(self, name: str) -> WireProcess:
         """The wire, its verbs meant for one instance's path. ValueError if it is not to be had."""
-        if self._is_real:
-            raise ValueError("on a real wire all instances share one path: take form portable")
-        if name not in self.instances:
-            raise ValueError(f"instance {name!r}: accepted are {', '.join(self.instances)}")
-        return self.wire.path(name)
+        return self._paths.wire_of(name, self.instances)
 
     def add(self, name: str) -> str:
         """Start one more instance; its name."""
-        known = self.roles
-        fresh = (f"inventory-{n}" for n in range(1, len(known) + 2))
-        name = name or next(each for each in fresh if each not in known)
-        if name in known:
-            raise ValueError(f"instance {name!r}: accepted is a name that none has had yet")
+        name = new_instance(name, list(self.roles))
         self._launch([name])
         return name
 
     def move(self, name: str) -> None:
         """It dies here, without a word, and starts at another address."""
-        if name not in self.instances:
-            raise ValueError(f"instance {name!r}: accepted are {', '.join(self.instances)}")
+        require_one_of(self.instances, name)
         self.kill(name)
         self._launch([name])
 
@@ -134,8 +117,7 @@ class HttpCast:
 
     def name_ends(self, event: Event) -> Event:
         """With the name of the instance where a real wire says inventory."""
-        is_nameless = self._is_real and event.process == "wire"
-        return self._owners.name_ends(event) if is_nameless else event
+        return self._paths.name_ends(event)
 
     def _launch(self, names: Sequence[str]) -> None:
         """Start these at once, each where a port is free, and wait until all are ready."""
@@ -145,19 +127,19 @@ class HttpCast:
             self._wait_ready(name)
 
     def _begin(self, name: str) -> None:
-        if name not in ("registry", "orders") and not self._is_real:
-            self._advertised[name] = self.wire.open_path(name).replace("tcp:", "http:")
+        if name not in ("registry", "orders"):
+            self._paths.open(name)
         host = "127.0.0.1" if name == "orders" else self._setting.inventory_host
         self.roles[name] = self._role(name, f"http://{host}:0")
         self.roles[name].begin()
 
     def _role(self, name: str, listen: str) -> Role:
-        options = ["--listen", listen, "--secret", str(self.secret)]
         if name == "registry":
-            asked = ["registry", *options, *(["--network", NETWORK] if self._is_real else [])]
+            asked = ["registry", "--listen", listen, *registry_options(self.secret, self._is_real)]
             return self._setting.role(name, asked, self._host(name), self._variants.get(name))
+        options = ["--listen", listen, "--secret", str(self.secret)]
         options += ["--registry", self.registry_url, "--store", str(self._setting.store(name))]
-        advertised = self._advertised.get(name)
+        advertised = self._paths.advertised(name)
         if advertised:
             options += ["--advertise", advertised]
         service = ["inventory", "--name", name, *self._setting.goods]
@@ -170,12 +152,9 @@ class HttpCast:
         address = role.wait_ready()
         keep_address(role)
         if name == "orders":
-            self._open_door(address)
+            self._entrance.open(address, self._host(name))
             return
-        self._owners.learn(address, name)
-        if name in self._advertised:
-            self.wire.path(name).forward_to(address.replace("http:", "tcp:"))
-            self.wire.path(name).reopen_path()
+        self._paths.lead_to(name, address)
         for each in self.instances if name == "registry" else [name]:
             self._register(each)
 
@@ -187,7 +166,7 @@ class HttpCast:
             return
         host = self._host(name)
         inside = host.argv_prefix() if host else []
-        url = self._advertised.get(name, role.address)
+        url = self._paths.advertised(name) or role.address
         run_registrar(inside, self.registry_url, self.secret, name, url)
 
     def _host(self, name: str) -> Host | None:
@@ -195,26 +174,14 @@ class HttpCast:
             return None
         return self.wire.orders if name == "orders" else self.wire.inventory
 
-    def _open_door(self, address: str) -> None:
-        """On a real wire orders listens where only its own host can reach it."""
-        if self._is_real:
-            self._refuse("orders")
-            argv = [sys.executable, "-I", "-S", str(DOOR), str(self._socket), address]
-            self._door = self._setting.process("door", argv, self.wire.orders, child_environment())
-            self._door.start()
-
     def _refuse(self, name: str) -> None:
         """Nobody is there: let whatever listens in its place, door or relay, refuse connections."""
-        if name in self._advertised:
-            self.wire.path(name).close_path()
-        if name == "orders" and self._door:
-            self._door.kill()
-            self._socket.unlink(missing_ok=True)
-            self._door = None
+        self._paths.close(name)
+        if name == "orders":
+            self._entrance.close()
 
     def _stop(self) -> None:
-        if self._door:
-            self._door.stop()
+        self._entrance.stop()
         for role in reversed(self.roles.values()):  # orders first: it asks the others
             role.ask_to_stop()
         for role in self.roles.values():

@@ -20,9 +20,15 @@ import jwt
 from lab.find import child_environment
 from lab.launch import RoleFailed
 
+NETWORK = "10.7.0.0/24"  # of the real wire's hosts
 LEASE_S = 3600.0  # nobody renews it
 TOKEN_S = 60
 TIMEOUT_S = 5.0
+
+
+def registry_options(secret: Path, is_real: bool) -> list[str]:
+    """What the registry of a cast is told, besides where it listens."""
+    return ["--secret", str(secret), *(["--network", NETWORK] if is_real else [])]
 
 
 def register(registry_url: str, secret: Path, service: str, instance: str, url: str) -> None:

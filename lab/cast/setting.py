@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -66,6 +67,14 @@ class Setting:
     def store(self, role: str) -> Path:
         """The SQLite file of `orders`, or the one that all inventories share."""
         return self.directory / ("book.db" if role == "orders" else "stock.db")
+
+    def new_secret(self) -> Path:
+        """A file of what tokens are signed with, which only we can read."""
+        path = self.directory / "secret"
+        path.touch(mode=0o600)
+        path.chmod(0o600)  # also where a folder is used again
+        path.write_text(secrets.token_hex(32))
+        return path
 
     def lay_wire(self, head_bytes: int = HEAD_BYTES) -> WireProcess:
         """The wire that this form and the era's addresses need, with its knobs and witnesses.

@@ -85,7 +85,15 @@ Verdict = Literal["success", "failure", "ignored"]
 log = logging.getLogger("orders")
 
 
-class Unreachable(Exception):
+class CallFailed(Exception):
+    """No outcome; `retry_after_s`: for so long it wants to be left alone, if it says so."""
+
+    def __init__(self, why: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(why)
+        self.retry_after_s = retry_after_s
+
+
+class Unreachable(CallFailed):
     """The request certainly was not executed: it may always be sent again."""
 
 
@@ -94,7 +102,7 @@ class TurnedAway(Unreachable):
     sign that the instance is broken. Another may have room, or the secret that we have."""
 
 
-class NoAnswer(Exception):
+class NoAnswer(CallFailed):
     """Perhaps executed. Sent again only because inventory knows an order by its id."""
 
 
@@ -163,10 +171,10 @@ class Orders:
                 outcome = self._ask_once(request, attempt, tried)
                 return outcome if is_certain else _in_doubt(outcome)
             except Unreachable as error:
-                failure = str(error)
+                failure, pause_s = str(error), error.retry_after_s
             except NoAnswer as error:
-                failure, is_certain = str(error), False
-            pause_s = random.uniform(0, min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2 ** (attempt - 1)))
+                failure, pause_s, is_certain = str(error), error.retry_after_s, False
+            pause_s += random.uniform(0, min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2 ** (attempt - 1)))
             obstacle = self._obstacle(attempt, pause_s)
             if obstacle:
                 break
@@ -245,7 +253,7 @@ class Orders:
             "X-Deadline-Ms": str(max(0, round(left_s * 1000) - 1)),  # smaller at every hop
             "traceparent": f"00-{flask.g.trace}-{span}-01",
         }
-        status, answer = self._fetch(
+        status, answer, retry_after_s = self._fetch(
             method, instance.url + path, body, headers, instance.name, flask.g.deadline
         )
         outcome = shop.read_outcome(answer)
@@ -254,15 +262,15 @@ class Orders:
         told = f"status {status}, {outcome.detail or outcome.kind}"
         is_refusal = outcome.kind == "unavailable" and outcome.certain is True
         if not is_refusal or status not in NOT_EXECUTED:
-            raise NoAnswer(f"{instance.name}: its answer makes no sense: {told}")
+            raise NoAnswer(f"{instance.name}: its answer makes no sense: {told}", retry_after_s)
         if status in (403, 429):  # they mean us: another instance would say the same
             return outcome
-        raise TurnedAway(f"{instance.name}: {told}")
+        raise TurnedAway(f"{instance.name}: {told}", retry_after_s)
 
     def _fetch(
         self, method: str, url: str, body: Any, headers: dict[str, str], name: str, deadline: float
-    ) -> tuple[int, Any]:
-        """Status and JSON of an answer. What requests and urllib3 raise ends here."""
+    ) -> tuple[int, Any, float]:
+        """Status and JSON of an answer, and when to come again. What requests raises ends here."""
         timeout_s = max(0.001, min(TRY_TIMEOUT_S, deadline - time.monotonic()))
         headers = {"Accept-Encoding": "identity", **headers}
         try:
@@ -275,7 +283,8 @@ class Orders:
                 stream=True,
                 allow_redirects=False,
             ) as response:
-                return response.status_code, json.loads(_whole(response, deadline, name))
+                answer = json.loads(_whole(response, deadline, name))
+                return response.status_code, answer, _retry_after_s(response)
         except requests.ConnectTimeout as error:
             raise Unreachable(f"{name}: no connection in {timeout_s:.3g} s") from error
         except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
@@ -316,7 +325,7 @@ class Orders:
         try:
             url = f"{self.registry}/services/inventory"
             deadline = time.monotonic() + TRY_TIMEOUT_S
-            status, answer = self._fetch("GET", url, None, {}, "registry", deadline)
+            status, answer, _ = self._fetch("GET", url, None, {}, "registry", deadline)
             found = _endpoints(answer) if status == 200 else []
             complaint = "" if found else f"registry: status {status}, no instance in its answer"
         except (Unreachable, NoAnswer) as error:
@@ -527,6 +536,12 @@ def _as_http(request: dict[str, Any]) -> tuple[str, str, Any]:
             return "DELETE", f"/reservations/{request['order_id']}", None
         case _:
             return "GET", "/catalogue", None
+
+
+def _retry_after_s(response: requests.Response) -> float:
+    """How long we are told to wait (RFC 9110, section 10.2.3); 0 if not, or by a date."""
+    told = response.headers.get("Retry-After", "")
+    return float(told) if re.fullmatch(r"[0-9]{1,6}", told) else 0.0
 
 
 def _whole(response: requests.Response, deadline: float, name: str) -> bytes:

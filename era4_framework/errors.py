@@ -24,7 +24,14 @@ from typing import Self
 
 
 class CallFailed(Exception):
-    """A request that came to no outcome. Raised are its kinds only."""
+    """A request that came to no outcome. Raised are its kinds only.
+
+    retry_after_s: how long the callee wants to be left alone; 0 if it did not say.
+    """
+
+    def __init__(self, why: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(why)
+        self.retry_after_s = retry_after_s
 
     def saying(self, why: str) -> Self:
         """The same error in other words; what else it carries stays."""
@@ -52,10 +59,6 @@ class CircuitOpen(Unreachable):
 class Overloaded(Unreachable):
     """The instance is full or closing down and refused at its door; another one may have room."""
 
-    def __init__(self, why: str, retry_after_s: float = 1.0) -> None:
-        super().__init__(why)
-        self.retry_after_s = retry_after_s
-
 
 class NotKnown(Unreachable):
     """The callee does not believe who asks; another one, with another secret or clock, may."""
@@ -67,10 +70,6 @@ class Denied(Unreachable):
 
 class QuotaExceeded(Unreachable):
     """The caller has used what it may use for now, with whichever instance."""
-
-    def __init__(self, why: str, retry_after_s: float = 1.0) -> None:
-        super().__init__(why)
-        self.retry_after_s = retry_after_s
 
 
 class DeadlinePassed(Unreachable):

@@ -93,7 +93,7 @@ class Retrying:
             return 0.0, f"{number} of {self._attempts}"
         now = self._clock()
         with self._turn:
-            pause_s = self._backoff.wait_s(request.attempt - 1)
+            pause_s = self._backoff.wait_s(request.attempt - 1, failure.retry_after_s)
             if request.deadline and request.deadline.left_s(now) <= pause_s:
                 return 0.0, f"{number}, and no time for another"
             if not self._budget.try_withdraw(now):

@@ -18,8 +18,6 @@ from era4_framework.errors import (
     CallFailed,
     ConnectFailed,
     ConnectionLost,
-    Overloaded,
-    QuotaExceeded,
     Timeout,
 )
 from era4_framework.policies.classify import kind_of
@@ -100,9 +98,7 @@ class Http:
 def _refusal(kind: type[CallFailed], why: str, retry_after: str) -> CallFailed:
     """The error that the callee raised; when to come again is one of seconds (RFC 9110, 10.2.3)."""
     is_told = retry_after.isascii() and retry_after.isdigit() and len(retry_after) <= 6
-    if is_told and issubclass(kind, Overloaded | QuotaExceeded):
-        return kind(why, float(retry_after))
-    return kind(why)
+    return kind(why, float(retry_after) if is_told else 0.0)
 
 
 def _failure(name: str, timeout_s: float, error: Exception) -> CallFailed:

@@ -4,6 +4,9 @@ Clients that failed together and wait equally long come back together. "Full jit
 Exponential Backoff And Jitter, AWS Architecture Blog, 2015) draws from the whole range:
 
     wait = random(0, min(cap, base * 2 ** retry)),     retry = 0, 1, 2, ...
+
+A callee that says when to come again (Retry-After, RFC 9110 10.2.3) is left alone until then. The
+random share comes on top: it has told the same to all whom it refused.
 """
 
 from random import Random
@@ -20,11 +23,11 @@ class Backoff:
         self._config = config
         self._rng = rng
 
-    def wait_s(self, retry: int) -> float:
-        """Seconds to wait before a retry, 0 being the first one."""
-        return self._rng.random() * self.ceiling_s(retry)
+    def wait_s(self, retry: int, retry_after_s: float = 0.0) -> float:
+        """Seconds to wait before a retry, 0 being the first one; longer if the callee said so."""
+        return retry_after_s + self._rng.random() * self.ceiling_s(retry)
 
     def ceiling_s(self, retry: int) -> float:
-        """What the wait before this retry stays below."""
+        """What the random share before this retry stays below."""
         doubled_s = self._config.base_s * 2.0 ** min(retry, MOST_DOUBLINGS)
         return min(self._config.cap_s, doubled_s)

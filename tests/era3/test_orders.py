@@ -310,6 +310,36 @@ def test_a_busy_instance_is_not_held_for_a_broken_one(service, client, script):
     assert {instance.failures for instance in service.instances} == {0}
 
 
+def test_who_says_when_to_come_again_is_not_asked_before(client, script, monkeypatch):
+    pauses: list[float] = []
+    monkeypatch.setattr(era3.time, "sleep", pauses.append)
+    asked = script(TurnedAway("full", retry_after_s=1.0), RESERVED)
+    assert place(client).status_code == 201
+    assert (pauses, len(asked)) == ([1.0], 2)
+    script(TurnedAway("full", retry_after_s=3.0))
+    answer = place(client, "o-2")
+    assert (answer.status_code, answer.get_json()["certain"], len(asked)) == (503, True, 2 + 1)
+    assert "no time for another" in answer.get_json()["detail"]
+
+
+@pytest.mark.parametrize("certain", [True, False])
+@pytest.mark.parametrize(
+    ("told", "seconds"), [("2", 2.0), ("soon", 0.0), ("-1", 0.0), ("9" * 9, 0.0), ("\u0663", 0.0)]
+)
+def test_when_to_come_again_is_one_of_whole_seconds(
+    service, client, told, seconds, certain, monkeypatch
+):
+    pauses: list[float] = []
+    monkeypatch.setattr(era3, "BACKOFF_BASE_S", 0.0)
+    monkeypatch.setattr(era3.time, "sleep", pauses.append)
+    refusal = shop.unavailable("full", certain).message()
+    header = f"Retry-After: {told}\r\nConnection: close\r\n"
+    with server(says(response(refusal, 503, header))) as (url, heard):
+        knows(service, url)
+        assert place(client).status_code == 503
+    assert (pauses[:1], len(heard)) == ([seconds], era3.ATTEMPTS)
+
+
 def test_an_impatient_customer_cannot_open_a_breaker(service, client):
     with server(lambda _: time.sleep(0.5)) as (url, heard):
         knows(service, url)

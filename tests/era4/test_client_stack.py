@@ -123,6 +123,20 @@ def test_no_attempt_gets_more_time_than_the_deadline_leaves():
     assert play.clock() == pytest.approx(100.8)
 
 
+def test_who_says_when_to_come_again_is_not_asked_before():
+    play = Play().everybody(fails(Overloaded("full", retry_after_s=1.0)))
+    with pytest.raises(Overloaded, match="attempt 3 of 3"):
+        play.reserve()
+    assert play.moments() == [0.0, 1.0125, 2.0375]
+
+
+def test_who_wants_to_be_left_alone_until_the_deadline_is_asked_once():
+    play = Play().everybody(fails(Overloaded("full", retry_after_s=3.0)))
+    with pytest.raises(Overloaded, match="no time for another"):
+        play.reserve()
+    assert (play.moments(), play.clock()) == ([0.0], 100.0)
+
+
 def test_a_pause_that_outlasts_the_deadline_is_not_made():
     play = Play().everybody(fails(REFUSED))
     with serving_a_request(play, 0.012), pytest.raises(ConnectFailed, match="no time for another"):

@@ -17,7 +17,6 @@ from lab.stage import Stage
 MOST_CUSTOMERS = 100
 PAUSE_S = 0.05  # of a customer between two orders: a load, not a benchmark
 GOODS = 50  # different ones, the fullest shelves first, so that the shop does not sell out at once
-JOIN_S = 1.0  # beyond a customer's patience
 
 
 class Load:
@@ -33,6 +32,7 @@ class Load:
         self._answers: list[tuple[str, float]] = []  # outcome, seconds
         self._told = 0  # how many of them were told already
         self._told_at = 0.0
+        self._ordering = customers
         shelves = stage.stores().stock
         self._skus = sorted(shelves, key=lambda sku: -shelves[sku][1])[:GOODS]
         self._began = self._told_at = time.monotonic()
@@ -44,11 +44,13 @@ class Load:
             thread.start()
 
     def more(self, orders: int) -> str:
-        """Wait until so many more were answered; what came of all since the last such word."""
-        longest_s = (orders + 1) * (self._patience_s + PAUSE_S)  # if nobody answers anybody
+        """Wait until so many more were answered; what came of all since the last such word.
+
+        It comes to that, however slow all is: a customer's patience is an answer too.
+        """
         with self._turn:
             enough = len(self._answers) + orders  # what was done meanwhile took its time
-            self._turn.wait_for(lambda: len(self._answers) >= enough, longest_s)
+            self._turn.wait_for(lambda: len(self._answers) >= enough or not self._ordering)
             answers, self._told = self._answers[self._told :], len(self._answers)
         began, self._told_at = self._told_at, time.monotonic()
         return told_answers(answers, self._told_at - began)
@@ -59,11 +61,19 @@ class Load:
             self._ending.set()
             self._lasted_s = time.monotonic() - self._began
         for thread in self._threads:
-            thread.join(self._patience_s + JOIN_S)
+            thread.join()  # it asks nothing more, and waits no longer than its patience
         with self._turn:
             return told_answers(self._answers, self._lasted_s)
 
     def _order(self, number: int) -> None:
+        try:
+            self._order_on(number)
+        finally:
+            with self._turn:
+                self._ordering -= 1
+                self._turn.notify_all()
+
+    def _order_on(self, number: int) -> None:
         name = f"{self._name}-{number}"
         with closing(self._stage.customer(name)) as customer:
             for count in itertools.count():

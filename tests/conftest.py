@@ -1,5 +1,10 @@
 """Options of the whole suite: which seed, which era, which address."""
 
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
 import hypothesis
 import pytest
 from hypothesis import core as hypothesis_core
@@ -9,6 +14,8 @@ from lab.find import UnknownEra, find
 from tests.address import knock
 
 DEFAULT_SEED = 7
+MEMORY = Path("/dev/shm")  # noqa: S108  (of Linux; what is in it has no need of a disk)
+LEAST_MEMORY_BYTES = 2 << 30
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -54,9 +61,24 @@ def pytest_configure(config: pytest.Config) -> None:
     except UnknownEra as unknown:
         raise pytest.UsageError(str(unknown)) from None
     _check_address(config)
+    work_in_memory()
     if not config.getoption("--cold"):
         warm.switch_on()
     config.addinivalue_line("markers", "target: asks an era or an address, see tests/targets.py")
+
+
+def work_in_memory() -> None:
+    """Temporary files, and so all stores, in memory where there is plenty and nobody chose a place.
+
+    Every commit waits for the disk. One that is writing out something else, such as what was
+    installed a moment ago, lets it wait for seconds; and a shop from era 3 on rightly says that it
+    is unavailable.
+    """
+    if "TMPDIR" in os.environ or not os.access(MEMORY, os.W_OK):
+        return
+    if shutil.disk_usage(MEMORY).free >= LEAST_MEMORY_BYTES:
+        os.environ["TMPDIR"] = str(MEMORY)  # of what we start as well
+        tempfile.tempdir = None  # ask again
 
 
 def pytest_unconfigure() -> None:

@@ -4,7 +4,7 @@ import threading
 from itertools import pairwise
 
 from lab.contract import ShopClosed
-from lab.measure.load import Asked, Load
+from lab.measure.load import CUSTOMERS, Asked, Load
 
 
 class Shop:
@@ -32,7 +32,9 @@ def test_every_order_has_an_id_of_its_own():
         wait_for(shop, 100)
         asked = load.stop()
     assert len(asked) == len(set(shop.ids)) == len(shop.ids) >= 100
-    assert set(shop.ids) == {f"x-{number}" for number in range(len(shop.ids))}
+    numbers = [int(order_id.removeprefix("x-")) for order_id in shop.ids]
+    # who had drawn his number and not begun when it was stopped left it out
+    assert max(numbers) < len(numbers) + CUSTOMERS
 
 
 def test_orders_fall_due_at_even_intervals():

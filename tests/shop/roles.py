@@ -1,8 +1,13 @@
-"""The two services of an era as processes, on loopback and without a wire between them."""
+"""The two services of an era as processes, on loopback and without a wire between them.
 
+They are forked as the roles of a stage are (`lab.warm`), and end with us however we end.
+"""
+
+import functools
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -10,6 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from era0_naive import counter
+from lab import warm
+from lab.guard import Guard
+from lab.launch import Process
 
 READY_S = 15.0
 FEWEST_FILES = 256  # what macOS lets a process open unless it is told otherwise
@@ -21,12 +29,78 @@ LISTEN = {
 ERAS = list(LISTEN)
 
 
-def spawn(package: str, *arguments: object, files: int = 0) -> subprocess.Popen[str]:
+class Spawned:
+    """A process and what it says, as text; killed at the end of the `with` if it still runs."""
+
+    def __init__(self, process: Process, stdout: int, stderr: int) -> None:
+        self.pid = process.pid
+        self.stdout = open(stdout)  # noqa: SIM115
+        self.stderr = open(stderr)  # noqa: SIM115
+        self._process = process
+
+    @property
+    def returncode(self) -> int | None:
+        return self._process.poll()
+
+    def poll(self) -> int | None:
+        return self._process.poll()
+
+    def wait(self, timeout: float | None = None) -> int:
+        return self._process.wait(timeout)
+
+    def send_signal(self, number: int) -> None:
+        if self._process.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def communicate(self, timeout: float) -> tuple[str, str]:
+        """What it has said, once it has ended. Raises subprocess.TimeoutExpired."""
+        self._process.wait(timeout)
+        return self.stdout.read(), self.stderr.read()
+
+    def __enter__(self) -> "Spawned":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+        self._process.wait()
+        guard().forget(self.pid)
+        self.stdout.close()
+        self.stderr.close()
+
+
+@functools.cache
+def guard() -> Guard:
+    """Of the processes that are started cold: the others' zygote ends with us."""
+    return Guard()
+
+
+def spawn(package: str, *arguments: object, files: int = 0) -> Spawned:
     """files: how many the process may have open at once; 0: as many as we."""
     command = [sys.executable, "-m", package, *map(str, arguments)]
+    said, complaint = os.pipe(), os.pipe()
+    with (
+        open(os.devnull, "rb") as nothing,
+        open(said[1], "wb") as stdout,
+        open(complaint[1], "wb") as stderr,
+    ):
+        ends = [nothing.fileno(), stdout.fileno(), stderr.fileno()]
+        forked = None if files else warm.fork(command, ends, Path.cwd())
+        process = forked or start_cold(command, ends, files)
+    return Spawned(process, said[0], complaint[0])
+
+
+def start_cold(command: list[str], ends: list[int], files: int) -> subprocess.Popen[bytes]:
     if files:
         command = ["sh", "-c", f'ulimit -n {files} && exec "$@"', "sh", *command]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    stdin, stdout, stderr = ends
+    process = subprocess.Popen(
+        command, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True
+    )
+    guard().watch(process.pid)
+    return process
 
 
 def refused(package: str, *arguments: object) -> str:

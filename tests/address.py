@@ -4,7 +4,7 @@ from http.client import InvalidURL
 from urllib.parse import urlsplit
 
 from lab.contract import CustomerTimeout, NoOutcome, ShopClosed
-from lab.doors import customer_at
+from lab.doors import customer_at, without_user
 
 ACCEPTED = "http://host:port (or https, or unix:PATH), where a shop runs"
 PATIENCE_S = 5.0  # a shop that is at home says so in this time, whatever it says
@@ -15,16 +15,17 @@ def knock(url: str, patience_s: float = PATIENCE_S) -> None:
 
     Any answer will do, right or wrong: what the shop gets wrong is for the stories to tell.
     """
+    shown = without_user(url)
     try:
         _ = urlsplit(url).port  # a number, and at most 65535: else ValueError
         customer = customer_at(url)
         customer.show("knock-knock", timeout_s=patience_s)
     except (ValueError, InvalidURL) as error:  # UnicodeError too, of a host that is no name
-        raise ValueError(f"{url!r} is no address; accepted: {ACCEPTED}") from error
+        raise ValueError(f"{shown!r} is no address; accepted: {ACCEPTED}") from error
     except ShopClosed as error:
-        raise ValueError(f"{url!r}: {error}; accepted: {ACCEPTED}") from error
+        raise ValueError(f"{shown!r}: {error}; accepted: {ACCEPTED}") from error
     except CustomerTimeout as error:
-        raise ValueError(f"{url!r} lets in and says nothing: {error}") from error
+        raise ValueError(f"{shown!r} lets in and says nothing: {error}") from error
     except NoOutcome:
         return
     customer.close()

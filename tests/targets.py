@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from lab.doors import without_user
 from lab.find import FORMS, eras, find
 from lab.wire.namespaces import available
 
@@ -26,7 +27,7 @@ class Target:
 
     def __str__(self) -> str:
         name = f"era{self.era}" if self.era.isdecimal() else self.era
-        return self.url or f"{name}-{self.form}"
+        return without_user(self.url) or f"{name}-{self.form}"
 
 
 def targets(config: pytest.Config, url_too: bool = False) -> list[Target]:

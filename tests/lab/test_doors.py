@@ -12,7 +12,7 @@ import pytest
 
 from lab.cast import door, registrar
 from lab.contract import CustomerTimeout, CutOff, ShopClosed
-from lab.doors import customer_at
+from lab.doors import customer_at, door_at, without_user
 
 
 class Shop(BaseHTTPRequestHandler):
@@ -109,3 +109,30 @@ def test_a_registry_that_refuses_is_quoted(shop, tmp_path):
 def test_a_shop_at_a_url_needs_no_door(shop):
     assert customer_at(shop).place("o-1", "sku-0001", 2)["outcome"] == "placed"
     assert Shop.asked[0][:2] == ("PUT", "/orders/o-1")
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("http://alice:secret@127.0.0.1:80/shop", "http://127.0.0.1:80/shop"),
+        ("https://alice@host", "https://host"),
+        ("http://a:b@c@host:1", "http://host:1"),
+        ("http://127.0.0.1:80/orders/a@b", "http://127.0.0.1:80/orders/a@b"),
+        ("http+unix:/tmp/a@b", "http+unix:/tmp/a@b"),
+        ("unix:/tmp/a@b", "unix:/tmp/a@b"),
+        ("", ""),
+    ],
+)
+def test_a_user_and_a_password_are_cut_out_of_an_address_and_nothing_else(address, shown):
+    assert without_user(address) == shown
+
+
+def test_a_password_in_an_address_is_told_to_nobody(shop):
+    shop = shop.replace("http://", "http://alice:secret@")
+    assert customer_at(shop).show("o-1")["outcome"] == "placed"
+    with pytest.raises(ShopClosed) as nobody:
+        customer_at("http://alice:secret@127.0.0.1:1").show("o-1")
+    with pytest.raises(ValueError, match="accepted") as no_door:
+        door_at("ftp://alice:secret@127.0.0.1:1")
+    assert "secret" not in f"{nobody.value} {no_door.value}"
+    assert all("secret" not in f"{told}" for told in Shop.asked)

@@ -1,0 +1,90 @@
+"""What the proxy itself answers: problem details (RFC 9457) in the form that the shop knows.
+
+`X-Certain` says whether the request certainly was not executed; the sidecar of whoever asked acts
+on it, as only who refuses can know. Between sidecars it is believed, as both ends have shown their
+certificates; what a service itself says of this is not passed on.
+"""
+
+import json
+import math
+
+from era4_framework.errors import (
+    CallFailed,
+    DeadlinePassed,
+    Denied,
+    NotKnown,
+    Overloaded,
+    QuotaExceeded,
+    Timeout,
+    Unreachable,
+)
+from era5_sidecar.http1 import BadMessage
+
+REASONS = {
+    400: b"Bad Request",
+    401: b"Unauthorized",
+    403: b"Forbidden",
+    405: b"Method Not Allowed",
+    408: b"Request Timeout",
+    413: b"Content Too Large",
+    417: b"Expectation Failed",
+    426: b"Upgrade Required",
+    429: b"Too Many Requests",
+    431: b"Request Header Fields Too Large",
+    501: b"Not Implemented",
+    502: b"Bad Gateway",
+    503: b"Service Unavailable",
+    504: b"Gateway Timeout",
+    505: b"HTTP Version Not Supported",
+}
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+STATUSES: dict[type[CallFailed], int] = {
+    NotKnown: 401,
+    Denied: 403,
+    QuotaExceeded: 429,
+    Overloaded: 503,
+    DeadlinePassed: 504,
+    Timeout: 504,
+}
+
+
+def status_of(failure: CallFailed) -> int:
+    """503: certainly not executed. 502: perhaps it was."""
+    other = 503 if isinstance(failure, Unreachable) else 502
+    return STATUSES.get(type(failure), other)
+
+
+def refusal(failure: CallFailed, is_last: bool) -> bytes:
+    """A failure as the answer from which the next sidecar makes the same failure again."""
+    is_certain = isinstance(failure, Unreachable)
+    told = {"outcome": "unavailable", "detail": str(failure), "certain": is_certain}
+    fields = [b"X-Certain: true" if is_certain else b"X-Certain: false"]
+    if isinstance(failure, Overloaded | QuotaExceeded):
+        fields.append(b"Retry-After: %d" % max(1, math.ceil(failure.retry_after_s)))
+    return _problem(status_of(failure), told, fields, is_last)
+
+
+def misunderstanding(error: BadMessage) -> bytes:
+    """What is no request, as far as we can tell; where it ends nobody knows, so this is the last."""
+    told = {"outcome": "invalid", "detail": str(error), "field": "the request"}
+    return _problem(error.status, told, [b"X-Certain: true"], is_last=True)
+
+
+def too_slow() -> bytes:
+    """A request that did not become whole in time."""
+    return misunderstanding(BadMessage("the request did not arrive in time", 408))
+
+
+def _problem(status: int, told: dict[str, object], fields: list[bytes], is_last: bool) -> bytes:
+    reason = REASONS[status]
+    kind = {"type": "about:blank", "title": reason.decode(), "status": status}
+    body = json.dumps(kind | told).encode()
+    lines = [
+        b"HTTP/1.1 %d %b" % (status, reason),
+        b"Content-Type: application/problem+json",
+        b"Content-Length: %d" % len(body),
+        *fields,
+    ]
+    if is_last:
+        lines.append(b"Connection: close")
+    return b"\r\n".join(lines) + b"\r\n\r\n" + body

@@ -1,0 +1,83 @@
+"""Bodies on their way through: framed as one side says, sent on as the other can read."""
+
+import time
+
+from era5_sidecar.chunked import LAST, ChunkedBody, chunk_of
+from era5_sidecar.connection import Connection
+from era5_sidecar.http1 import CHUNKED, UNTIL_CLOSE
+
+
+class Body:
+    """The body that stands next on a connection, read piece by piece, without its framing."""
+
+    __slots__ = ("_chunked", "_left", "_source", "is_over", "size")
+
+    def __init__(self, source: Connection, size: int) -> None:
+        """size: bytes, CHUNKED or UNTIL_CLOSE, as the head says."""
+        self._source = source
+        self.size = size
+        self._left = size
+        self._chunked = ChunkedBody() if size == CHUNKED else None
+        self.is_over = size == 0
+
+    async def piece(self) -> bytes:
+        """The next bytes; none only at the end. Raises BadMessage, Cut, TooLate."""
+        if self._chunked is not None:
+            return await self._next_of(self._chunked)
+        source = self._source
+        if self.size == UNTIL_CLOSE:
+            while not source.buffer and not source.is_over:
+                await source.more()
+            self.is_over = not source.buffer
+            return await source.read_piece() if source.buffer else b""
+        if not self._left:
+            return b""
+        piece = await source.read_piece(self._left)
+        self._left -= len(piece)
+        self.is_over = not self._left
+        return piece
+
+    async def _next_of(self, chunked: ChunkedBody) -> bytes:
+        data = b""
+        while not data and not chunked.is_over:
+            data = chunked.feed(await self._source.read_piece())
+        if chunked.is_over and not self.is_over:
+            self.is_over = True
+            self._source.buffer = chunked.rest + self._source.buffer
+        return data
+
+    async def whole(self, most_bytes: int) -> bytes:
+        """All of it, or the first part of a body that is larger than that: see `is_over`."""
+        if 0 < self._left <= len(self._source.buffer) and self._left <= most_bytes:
+            return await self.piece()  # the usual case: all of it is here already
+        pieces: list[bytes] = []
+        length = 0
+        while not self.is_over and length <= most_bytes:
+            pieces.append(await self.piece())
+            length += len(pieces[-1])
+        return b"".join(pieces)
+
+    def framed(self, data: bytes) -> bytes:
+        """A piece as the next hop reads it."""
+        return chunk_of(data) if self.size == CHUNKED else data
+
+    @property
+    def end(self) -> bytes:
+        """What tells the next hop that this was all."""
+        return LAST if self.size == CHUNKED else b""
+
+
+async def relay(body: Body, source: Connection, sink: Connection, silence_s: float) -> None:
+    """Send a body on as it comes, as fast as the slower side reads.
+
+    silence_s: how long either side may do nothing. Raises as `Body.piece` does.
+    """
+    while not body.is_over:
+        source.limit(time.monotonic() + silence_s)
+        data = await body.piece()
+        if data:
+            sink.write(body.framed(data))
+        if sink.is_full:
+            sink.limit(time.monotonic() + silence_s)
+            await sink.drained()
+    sink.write(body.end)

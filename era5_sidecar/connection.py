@@ -1,0 +1,221 @@
+"""One connection, one coroutine that reads from it: straight code without a task for each request.
+
+asyncio tells a protocol that bytes came (`data_received`); a relay wants to say "the next head,
+please". In between usually stand a Future, a Task and a turn of the loop. Here a coroutine waits in
+a `Place`, and who has something for it resumes it on the spot. One thread, no locks.
+
+Who waits may be woken with an error: a deadline that passed, a peer that is gone. Deadlines are not
+timers, one for each wait: one sweep looks at all who wait, every SWEEP_S.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+import types
+from collections.abc import Coroutine, Generator
+from typing import Any
+
+from era5_sidecar.http1 import BadMessage
+
+SWEEP_S = 0.02  # a deadline is noticed so late at most
+BARE_LF = re.compile(rb"(?<!\r)\n")
+END = b"\r\n\r\n"
+NEVER = float("inf")
+
+Work = Coroutine[Any, Any, None]
+
+
+class Cut(ConnectionError):
+    """The peer is gone before the message was whole."""
+
+
+class TooLate(Exception):
+    """The deadline of a wait has passed."""
+
+
+class Place:
+    """Where one coroutine waits at a time."""
+
+    __slots__ = ("waiting",)
+
+    def __init__(self) -> None:
+        self.waiting: Work | None = None
+
+    @types.coroutine
+    def wait(self) -> Generator[Place, None, None]:
+        """Until somebody wakes it."""
+        yield self
+
+    def wake(self, error: Exception | None = None) -> None:
+        """Resume who waits here, if anybody does: with an error, or because something has come."""
+        work, self.waiting = self.waiting, None
+        if work is not None:
+            resume(work, error)
+
+
+def resume(work: Work, error: Exception | None = None) -> None:
+    """Run it until it waits again: in a Place, or for an asyncio Future."""
+    try:
+        waits_for = work.throw(error) if error else work.send(None)
+    except StopIteration:
+        return
+    if isinstance(waits_for, Place):
+        waits_for.waiting = work
+    else:
+        waits_for.add_done_callback(lambda _: resume(work))
+
+
+class Sweep:
+    """Looks every so often who waits beyond its deadline."""
+
+    def __init__(self, every_s: float = SWEEP_S) -> None:
+        self.watched: set[Connection] = set()
+        self._every_s = every_s
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(self._every_s)
+            self.look(time.monotonic())
+
+    def look(self, now: float) -> None:
+        for each in [each for each in self.watched if each.deadline <= now]:
+            each.deadline = NEVER
+            each.expire()
+
+
+class Connection(Place, asyncio.Protocol):
+    """What both kinds of connections can: a caller's, and one to an upstream."""
+
+    __slots__ = (
+        "_is_paused",
+        "_most_bytes",
+        "_sweep",
+        "buffer",
+        "deadline",
+        "is_full",
+        "is_lost",
+        "is_over",
+        "outlet",
+        "transport",
+    )  # fmt: skip
+
+    def __init__(self, sweep: Sweep, most_bytes: int) -> None:
+        """most_bytes: of what arrived and nobody has read yet."""
+        super().__init__()
+        self._sweep = sweep
+        self.transport: Any = None
+        self.buffer = b""
+        self.deadline = NEVER
+        self.is_over = False  # the peer will send no more
+        self.is_lost = False  # nor hear anything
+        self.is_full = False  # it reads more slowly than we write
+        self.outlet: Place | None = None  # who waits until it is not
+        self._is_paused = False
+        self._most_bytes = most_bytes
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer = self.buffer + data if self.buffer else data
+        if self.waiting is not None:
+            self.wake()
+        if len(self.buffer) > self._most_bytes and not self._is_paused:
+            self._is_paused = True
+            self.transport.pause_reading()
+
+    def eof_received(self) -> bool:
+        """It has said all, and may still listen (RFC 9112, section 9.6); TLS knows no half."""
+        self.is_over = True
+        self.wake()
+        return self.transport is not None and self.transport.get_extra_info("sslcontext") is None
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.is_over = self.is_lost = True
+        self.unlimit()
+        self.wake()
+        self.resume_writing()
+
+    def pause_writing(self) -> None:
+        self.is_full = True
+
+    def resume_writing(self) -> None:
+        self.is_full = False
+        if self.outlet is not None:
+            self.outlet.wake()
+
+    def write(self, data: bytes) -> None:
+        if not self.is_lost and not self.transport.is_closing():
+            self.transport.write(data)
+
+    async def drained(self) -> None:
+        """Until the peer has read enough of what was written."""
+        while self.is_full:
+            self.outlet = self.outlet or Place()
+            await self.outlet.wait()
+
+    def limit(self, until: float) -> None:
+        """Who waits for this peer beyond that moment is woken by TooLate."""
+        self.deadline = until
+        self._sweep.watched.add(self)
+
+    def unlimit(self) -> None:
+        self._sweep.watched.discard(self)
+
+    def expire(self) -> None:
+        place: Place = self.outlet if self.outlet and self.outlet.waiting else self
+        place.wake(TooLate())
+
+    def close(self) -> None:
+        """After what was written has left."""
+        if self.transport is not None:
+            self.transport.close()
+
+    def abort(self) -> None:
+        """At once, and so that the peer can tell: what it has is not whole."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    async def more(self) -> None:
+        """Until more has arrived, or the end. Raises TooLate."""
+        if self._is_paused:
+            self._is_paused = False
+            if not self.transport.is_closing():
+                self.transport.resume_reading()
+        await self.wait()
+
+    async def read_head(self, most_bytes: int, within_s: float = NEVER) -> bytes | None:
+        """The next head without its empty line; None if the connection has ended before one.
+
+        within_s: from its first byte to its last. Raises Cut, TooLate, BadMessage.
+        """
+        has_begun = False
+        while (end := self.buffer.find(END)) < 0 or end > most_bytes:
+            if len(self.buffer) > most_bytes:
+                raise BadMessage(f"accepted is a head of at most {most_bytes} bytes", 431)
+            if BARE_LF.search(self.buffer):
+                raise BadMessage("a line that does not end in CRLF")
+            if self.is_over:
+                if self.buffer:
+                    raise Cut("the end came inside a head")
+                return None
+            if self.buffer and not has_begun and within_s != NEVER:
+                has_begun = True
+                self.deadline = time.monotonic() + within_s
+            await self.more()
+        head, self.buffer = self.buffer[:end], self.buffer[end + 4 :]
+        return head
+
+    async def read_piece(self, most_bytes: int | None = None) -> bytes:
+        """What has arrived, at least a byte, at most so many. Raises Cut, TooLate."""
+        while not self.buffer:
+            if self.is_over:
+                raise Cut("the end came inside a body")
+            await self.more()
+        if most_bytes is None or len(self.buffer) <= most_bytes:
+            piece, self.buffer = self.buffer, b""
+        else:
+            piece, self.buffer = self.buffer[:most_bytes], self.buffer[most_bytes:]
+        return piece

@@ -1,0 +1,114 @@
+"""Requests that come in to our service: who may, and then on to the service itself, which stands
+on the same host and knows nothing of this.
+"""
+
+from __future__ import annotations
+
+import time
+
+from era4_framework.config import BreakerConfig
+from era4_framework.errors import CallFailed, NotKnown
+from era4_framework.policies.deadline import Deadline
+from era5_sidecar import answers
+from era5_sidecar.config import SidecarConfig
+from era5_sidecar.exchange import CallerGone, FromCaller, Question, ask
+from era5_sidecar.filters import Admission
+from era5_sidecar.http1 import BadMessage, RequestHead, ResponseHead
+from era5_sidecar.side import body_of, forget_body
+from era5_sidecar.tls import peer_name
+from era5_sidecar.tracing import Span, Spans
+from era5_sidecar.upstream import Dialling, Endpoint, Instance
+from era5_sidecar.watching import Watching
+
+LONGEST_ANSWER_S = 3600.0
+
+
+class Inbound:
+    """One side of the proxy. `apply` changes what it is told, for all requests from then on."""
+
+    def __init__(
+        self, config: SidecarConfig, dialling: Dialling, spans: Spans, watching: Watching
+    ) -> None:
+        self.is_leaving = False
+        self.waits: dict[bytes, Deadline] = {}  # span that our service was given -> until when
+        self._dialling = dialling
+        self._spans = spans
+        self._watching = watching
+        self._in_flight = 0
+        self.apply(config)
+
+    def apply(self, config: SidecarConfig) -> None:
+        self.config = config.inbound
+        self.limits = config.limits
+        self._service = config.service
+        self._is_guarded = config.tls is not None and not config.inbound.is_edge
+        before = getattr(self, "_admission", None)
+        self._admission = Admission(config.inbound)
+        if before is not None:
+            self._admission.in_flight = before.in_flight
+        self._app = Endpoint(
+            "", Instance(config.instance, config.app), BreakerConfig(), self._dialling
+        )
+
+    def in_flight(self) -> int:
+        return self._admission.in_flight
+
+    def welcome(self, caller: FromCaller) -> None:
+        if self._is_guarded:
+            caller.peer = peer_name(caller.transport.get_extra_info("ssl_object"))
+
+    def refused(self, caller: FromCaller, failure: Exception) -> None:
+        self._watching.refused("inbound", failure)
+
+    async def answer(self, request: RequestHead, caller: FromCaller) -> None:
+        now = time.monotonic()
+        span = self._spans.below(
+            None if self.config.is_edge else request.special.get(b"traceparent")
+        )
+        status = 0
+        admission = self._admission
+        try:
+            deadline = admission.admit(caller.peer, request, now)
+        except CallFailed as failure:
+            await forget_body(request, caller)
+            caller.write(answers.refusal(failure, caller.is_spent))
+            self._watching.refused("inbound", failure)
+            status = answers.status_of(failure)
+            self._watching.came_in(caller.peer, request, status, now, span)
+            return
+        admission.in_flight += 1
+        try:
+            status = await self._ask_app(request, caller, deadline, span)
+        finally:
+            admission.in_flight -= 1
+            self._watching.came_in(caller.peer, request, status, now, span)
+
+    async def _ask_app(
+        self, request: RequestHead, caller: FromCaller, deadline: Deadline, span: Span
+    ) -> int:
+        start, body = await body_of(request, caller, self.limits)
+        fields = span.header()
+        if caller.peer:
+            fields += b"X-Caller: %b\r\n" % caller.peer.encode()
+        left_s = max(0.001, deadline.left_s(time.monotonic()))
+        question = Question(request, start, body, fields, left_s)
+        self.waits[span.id] = deadline
+        try:
+            reply = await ask(self._app, question, caller, self.limits, _keeps_none)
+            return reply.head.status
+        except CallFailed as failure:
+            caller.is_spent = caller.is_spent or not body.is_over
+            if caller.has_answer:
+                caller.abort()
+                raise CallerGone from failure
+            caller.write(answers.refusal(failure, caller.is_spent))
+            return answers.status_of(failure)
+        finally:
+            del self.waits[span.id]
+
+
+def _keeps_none(head: ResponseHead) -> bool:
+    return False
+
+
+__all__ = ["BadMessage", "Inbound", "NotKnown"]

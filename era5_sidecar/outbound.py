@@ -1,0 +1,211 @@
+"""Requests that our service sends out: whom to ask, how long, whether again, and then the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Mapping, Sequence
+
+from era4_framework.errors import (
+    CallFailed,
+    NoInstance,
+    Overloaded,
+    QuotaExceeded,
+    Unreachable,
+)
+from era4_framework.policies.classify import kind_of
+from era4_framework.policies.deadline import Deadline
+from era5_sidecar import answers
+from era5_sidecar.config import SidecarConfig
+from era5_sidecar.exchange import CallerGone, FromCaller, Question, Reply, ask
+from era5_sidecar.filters import Call
+from era5_sidecar.http1 import RequestHead, ResponseHead
+from era5_sidecar.side import body_of, forget_body
+from era5_sidecar.tracing import Span, Spans
+from era5_sidecar.upstream import Dialling, Instance, Upstream
+from era5_sidecar.watching import Watching
+
+UNCERTAIN = b"X-Certain: false\r\n"
+
+
+class Outbound:
+    """One side of the proxy. `apply` changes what it is told, for all requests from then on."""
+
+    def __init__(
+        self,
+        config: SidecarConfig,
+        dialling: Dialling,
+        spans: Spans,
+        watching: Watching,
+        waits: Mapping[bytes, Deadline],
+        rng: random.Random,
+    ) -> None:
+        """waits: until when whoever asked our service waits, by the span that it was given."""
+        self.is_leaving = False
+        self._dialling = dialling
+        self._spans = spans
+        self._watching = watching
+        self._waits = waits
+        self._rng = rng
+        self._services: dict[bytes, Upstream] = {}
+        self._known: dict[str, tuple[Instance, ...]] = {}
+        self.apply(config)
+
+    def apply(self, config: SidecarConfig) -> None:
+        """A service whose numbers have not changed keeps what was learned of its instances."""
+        self.limits = config.limits
+        asked = config.outbound.services if config.outbound else {}
+        services: dict[bytes, Upstream] = {}
+        for name, told in asked.items():
+            before = self._services.get(name.encode())
+            kept = before and before.config == told.client and before.dialling is self._dialling
+            upstream = (
+                before
+                if before and kept
+                else Upstream(name, told.client, self._dialling, self._rng)
+            )
+            static = [Instance(each, each) for each in told.endpoints]
+            upstream.know(static or self._known.get(name, ()))
+            services[name.encode()] = services[b"%b:80" % name.encode()] = upstream
+        self._services = services
+
+    def redial(self, dialling: Dialling) -> None:
+        """From now on connections are made so, as with other certificates."""
+        self._dialling = dialling
+
+    def know(self, name: str, instances: Sequence[Instance]) -> None:
+        """Who is there, as the registry says."""
+        self._known[name] = tuple(instances)
+        upstream = self._services.get(name.encode())
+        if upstream:
+            upstream.know(self._known[name])
+
+    def upstreams(self) -> list[Upstream]:
+        return [each for name, each in self._services.items() if not name.endswith(b":80")]
+
+    def welcome(self, caller: FromCaller) -> None:
+        """Whoever reaches this listener is our service: it is on loopback."""
+
+    def refused(self, caller: FromCaller, failure: Exception) -> None:
+        self._watching.refused("outbound", failure)
+
+    async def answer(self, request: RequestHead, caller: FromCaller) -> None:
+        now = time.monotonic()
+        span = self._spans.below(request.special.get(b"traceparent"))
+        upstream = self._services.get(request.host)
+        callee = upstream.name if upstream else "nobody"
+        status, attempts, instance = 0, 0, ""
+        call = None
+        try:
+            if upstream is None:
+                known = ", ".join(each.name for each in self.upstreams())
+                raise NoInstance(f"no service of this name; accepted: {known}")
+            start, body = await body_of(request, caller, self.limits)
+            call = self._begin(upstream, request, span, now)
+            question = Question(request, start, body, b"", 0.0)
+            status = await self._until_answered(call, question, caller, span)
+        except CallFailed as failure:
+            if caller.has_answer:
+                caller.abort()  # the answer was begun: its reader must see that it is not whole
+                raise CallerGone from failure
+            if call is None:
+                await forget_body(request, caller)
+            elif not question.is_whole:
+                caller.is_spent = True
+            self._watching.refused("outbound", failure)
+            caller.write(answers.refusal(failure, caller.is_spent))
+            status = answers.status_of(failure)
+        finally:
+            if call is not None and call.tried:
+                attempts, instance = call.attempt, call.tried[-1].instance.name
+            self._watching.went_out(callee, request, status, now, span, instance, attempts)
+
+    def _begin(self, upstream: Upstream, request: RequestHead, span: Span, now: float) -> Call:
+        """As long as our caller waits, and never for ever."""
+        deadline = Deadline.after(now, upstream.config.deadline_s)
+        waits = self._waits.get(span.parent)
+        if waits is not None:
+            deadline = waits.sooner(deadline)
+        return Call(upstream, deadline, request.may_repeat, now)
+
+    async def _until_answered(
+        self, call: Call, question: Question, caller: FromCaller, span: Span
+    ) -> int:
+        """Attempts, until one is answered; the status that was relayed. Raises CallFailed."""
+        while True:
+            reply, failure = await self._attempt(call, question, caller, span)
+            if failure is None:
+                assert reply is not None  # noqa: S101  (one of the two)
+                return reply.head.status
+            if caller.has_answer or not question.is_whole:
+                raise failure  # a part of the answer is out, or a part of the request gone
+            try:
+                pause_s = call.pause_s(failure, time.monotonic())
+            except CallFailed:
+                if reply is None or call.lost not in (None, failure):
+                    raise
+                return _relay_kept(reply, failure, caller)  # its own words say more than ours
+            self._watching.retry(call.service)
+            await asyncio.sleep(pause_s)
+            if caller.is_lost:
+                raise CallerGone
+
+    async def _attempt(
+        self, call: Call, question: Question, caller: FromCaller, span: Span
+    ) -> tuple[Reply | None, CallFailed | None]:
+        """One of them: an answer that was relayed, or a failure and, if there is one, its answer."""
+        now = time.monotonic()
+        endpoint = call.choose(now)
+        attempt = self._spans.under(span)
+        allowed_s = question.timeout_s = call.timeout_s(now)
+        told = b"X-Deadline-Ms: %b\r\n" % call.told_deadline(now).encode()
+        question.fields = attempt.header() + told
+        self._watching.sent(endpoint, question.head, attempt, call.attempt)
+        reply: Reply | None = None
+        failure: CallFailed | None = None
+        try:
+            added = UNCERTAIN if call.lost else b""
+            reply = await ask(endpoint, question, caller, self.limits, _is_failure, added)
+            failure = _failure_of(reply, endpoint.instance.name)
+        except CallFailed as error:
+            failure = error
+        except BaseException:  # our caller's doing, or ours: it says nothing about the instance
+            call.give_up(time.monotonic())
+            raise
+        verdict = call.settle(failure, allowed_s, time.monotonic())
+        self._watching.attempt(endpoint, question.head, attempt, verdict, failure)
+        return reply, failure
+
+
+def _is_failure(head: ResponseHead) -> bool:
+    """Whether an answer is one to judge before anybody sees it."""
+    return head.status >= 400 and kind_of(head.status, certain=True) is not None
+
+
+def _failure_of(reply: Reply, name: str) -> CallFailed | None:
+    head = reply.head
+    if head.status < 400:
+        return None
+    kind = kind_of(head.status, head.special.get(b"x-certain") == b"true")
+    if kind is None:
+        return None
+    failure = kind(f"{name}: status {head.status}")
+    after = head.special.get(b"retry-after", b"")
+    if isinstance(failure, Overloaded | QuotaExceeded) and after.isdigit():
+        failure.retry_after_s = float(after[:6])
+    return failure
+
+
+def _relay_kept(reply: Reply, failure: CallFailed, caller: FromCaller) -> int:
+    """An answer that was kept to be judged; raises the failure if it was too large to keep."""
+    if reply.kept is None:
+        raise failure
+    certain = b"true" if isinstance(failure, Unreachable) else b"false"
+    last = b"Connection: close\r\n" if caller.is_spent else b""
+    caller.has_answer = True
+    caller.write(
+        b"%bX-Certain: %b\r\n%b\r\n%b"
+        % (reply.head.start_with(reply.kept), certain, last, reply.kept)
+    )
+    return reply.head.status

@@ -1,0 +1,174 @@
+"""A listener's side of the proxy: whoever connects is served one request after the other."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from era4_framework.errors import CallFailed
+from era5_sidecar import answers
+from era5_sidecar.bodies import Body
+from era5_sidecar.config import LimitsConfig
+from era5_sidecar.connection import NEVER, Cut, Sweep, TooLate, resume
+from era5_sidecar.exchange import CallerGone, FromCaller
+from era5_sidecar.http1 import BadMessage, RequestHead
+
+LINGER_S = 1.0  # how long we read what nobody wants, so that the refusal is not lost with it
+LINGER_BYTES = 1 << 20
+
+
+class Serves(Protocol):
+    """What is done for a caller: everything up to the answer. Raises what `serve` understands."""
+
+    limits: LimitsConfig
+    is_leaving: bool
+
+    def welcome(self, caller: FromCaller) -> None:
+        """Somebody has connected. Raises CallFailed if we do not know who it is."""
+
+    async def answer(self, request: RequestHead, caller: FromCaller) -> None:
+        """Serve one request."""
+
+    def refused(self, caller: FromCaller, failure: Exception) -> None:
+        """It came to nothing: count it."""
+
+
+class Door:
+    """Who is in: all connections of one listener."""
+
+    def __init__(self, side: Serves, fast: Sweep, slow: Sweep, most: Callable[[], int]) -> None:
+        """fast, slow: sweeps for those who wait within a request, and between two."""
+        self.inside: set[Caller] = set()
+        self.turned_away = 0
+        self.side = side
+        self.fast = fast
+        self.slow = slow
+        self._most = most
+
+    def __call__(self) -> Caller:
+        """For asyncio: the protocol of a new connection."""
+        return Caller(self)
+
+    def has_room(self) -> bool:
+        return len(self.inside) < self._most()
+
+
+class Caller(FromCaller):
+    """A caller's connection, and the coroutine that serves it."""
+
+    __slots__ = ("_door",)
+
+    def __init__(self, door: Door) -> None:
+        super().__init__(door.fast, door.side.limits.most_buffer_bytes)
+        self._door = door
+        self.asking = None
+        self.has_answer = False
+        self.is_spent = False
+        self.peer = ""
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        if not self._door.has_room():
+            self._door.turned_away += 1
+            transport.abort()
+            return
+        self._door.inside.add(self)
+        self._door.slow.watched.add(self)
+        resume(serve(self, self._door.side))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._door.inside.discard(self)
+        self._door.slow.watched.discard(self)
+        super().connection_lost(error)
+
+    @property
+    def is_idle(self) -> bool:
+        """Between two requests."""
+        return self.deadline != NEVER and not self.buffer
+
+
+async def serve(caller: FromCaller, side: Serves) -> None:
+    """All requests of one connection."""
+    try:
+        side.welcome(caller)
+        while not caller.is_spent:
+            caller.deadline = time.monotonic() + side.limits.idle_s
+            limits = side.limits
+            head = await caller.read_head(limits.most_head_bytes, limits.head_s)
+            if head is None:
+                break
+            caller.deadline = NEVER
+            caller.has_answer = False
+            request = RequestHead(head, limits.most_headers)
+            caller.is_spent = request.is_last or side.is_leaving
+            await side.answer(request, caller)
+    except BadMessage as error:
+        await _say_last(caller, answers.misunderstanding(error))
+        side.refused(caller, error)
+    except TooLate as error:
+        if caller.buffer or caller.deadline == NEVER:  # not just idle
+            await _say_last(caller, answers.too_slow())
+            side.refused(caller, error)
+    except CallFailed as error:
+        await _say_last(caller, answers.refusal(error, is_last=True))
+        side.refused(caller, error)
+    except (Cut, CallerGone):
+        pass
+    except Exception:
+        traceback.print_exc()  # one connection must not end the others
+        caller.abort()
+    finally:
+        caller.unlimit()
+        caller.close()
+
+
+async def _say_last(caller: FromCaller, answer: bytes) -> None:
+    """The last words on a connection, or its end if an answer has begun that is not whole."""
+    if caller.has_answer:
+        caller.abort()
+        return
+    caller.write(answer)
+    try:
+        await _linger(caller)
+    except (Cut, TooLate, OSError, RuntimeError):
+        return
+
+
+async def _linger(caller: FromCaller) -> None:
+    """Bytes that nobody reads make the kernel send a reset, which may overtake the answer."""
+    if caller.is_over or caller.transport.is_closing() or not caller.transport.can_write_eof():
+        return
+    caller.transport.write_eof()
+    caller.limit(time.monotonic() + LINGER_S)
+    heard = len(caller.buffer)
+    while heard < LINGER_BYTES:
+        heard += len(await caller.read_piece())
+
+
+async def body_of(
+    request: RequestHead, caller: FromCaller, limits: LimitsConfig
+) -> tuple[bytes, Body]:
+    """The body as far as it is small enough to be sent twice, and where the rest comes from."""
+    body = Body(caller, request.size)
+    if body.is_over:
+        return b"", body
+    if request.expects_continue and not caller.buffer:
+        caller.write(answers.CONTINUE)
+    if 0 < request.size <= len(caller.buffer) and request.size <= limits.replay_bytes:
+        return await body.piece(), body
+    caller.limit(time.monotonic() + limits.body_s)
+    if request.size > limits.replay_bytes:
+        return await body.piece(), body
+    return await body.whole(limits.replay_bytes), body
+
+
+async def forget_body(request: RequestHead, caller: FromCaller) -> None:
+    """A refused request's body stands before the next request: skip it, or make this the last."""
+    if request.size == 0:
+        return
+    if 0 < request.size <= len(caller.buffer):
+        caller.buffer = caller.buffer[request.size :]
+    else:
+        caller.is_spent = True

@@ -1,0 +1,184 @@
+"""Who is asked: the instances of a service, what was learned of each, and connections to them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from era4_framework.config import BreakerConfig, ClientConfig
+from era4_framework.errors import ConnectFailed, NotKnown
+from era4_framework.policies.backoff import Backoff
+from era4_framework.policies.balancer import Balancer
+from era4_framework.policies.breaker import Breaker
+from era4_framework.policies.budget import RetryBudget
+from era5_sidecar.connection import Connection, Sweep
+
+IDLE_S = 10.0  # an idle connection is not used again after that: its other end may be closing it
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One process of a service, and where it is reached: `http://HOST:PORT` or `unix:PATH`."""
+
+    name: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Dialling:
+    """How connections are made. `peer_of`: the name in a certificate; raises if there is none."""
+
+    sweep: Sweep
+    most_buffer_bytes: int
+    tls: ssl.SSLContext | None = None
+    peer_of: Callable[[Any], str] | None = None
+
+
+class ToUpstream(Connection):
+    """A connection to an instance; idle ones wait in its pool."""
+
+    __slots__ = ("endpoint", "idle_since", "is_idle", "served")
+
+    def __init__(self, endpoint: Endpoint, dialling: Dialling) -> None:
+        super().__init__(dialling.sweep, dialling.most_buffer_bytes)
+        self.endpoint = endpoint
+        self.idle_since = 0.0
+        self.is_idle = False
+        self.served = 0  # answers; a fresh connection cannot be a stale one
+
+    def data_received(self, data: bytes) -> None:
+        if self.is_idle:
+            self.abort()  # an answer to nothing: it would be the next one's
+            return
+        super().data_received(data)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self.is_idle:
+            self.endpoint.idle.remove(self)
+        super().connection_lost(error)
+
+
+class Endpoint:
+    """An instance, how busy we keep it, and what its breaker has learned."""
+
+    __slots__ = ("breaker", "dialling", "idle", "in_flight", "instance", "service")
+
+    def __init__(
+        self, service: str, instance: Instance, breaker: BreakerConfig, dialling: Dialling
+    ) -> None:
+        """service: whose name its certificate must bear; empty: it is our own, on this host."""
+        self.service = service
+        self.instance = instance
+        self.breaker = Breaker(breaker)
+        self.dialling = dialling
+        self.in_flight = 0
+        self.idle: list[ToUpstream] = []
+
+    async def connection(self, until: float) -> ToUpstream:
+        """An idle connection, or else a new one. Raises ConnectFailed, NotKnown."""
+        while self.idle:
+            kept = self.idle.pop()  # the one used last: it is the least likely to be stale
+            kept.is_idle = False
+            is_open = not kept.is_over and not kept.transport.is_closing()
+            if is_open and time.monotonic() - kept.idle_since < IDLE_S:
+                return kept
+            kept.close()
+        return await self.fresh(until)
+
+    async def fresh(self, until: float) -> ToUpstream:
+        """A new connection. Raises ConnectFailed, NotKnown."""
+        loop = asyncio.get_running_loop()
+        dialled = loop.create_task(self._dial(until - time.monotonic()))
+        await asyncio.wait([dialled])
+        return dialled.result()
+
+    async def _dial(self, within_s: float) -> ToUpstream:
+        name = self.instance.name
+        try:
+            async with asyncio.timeout(within_s):
+                made = await self._connect()
+        except (TimeoutError, OSError, ssl.SSLError) as error:
+            why = "no connection in time" if isinstance(error, TimeoutError) else _told(error)
+            raise ConnectFailed(f"{name}: {why}") from error
+        peer_of = self.dialling.peer_of
+        if self.service and self.dialling.tls and peer_of:
+            who = peer_of(made.transport.get_extra_info("ssl_object"))
+            if who != self.service:
+                made.abort()
+                raise NotKnown(f"{name}: its certificate is {who}'s; accepted: {self.service}'s")
+        return made
+
+    async def _connect(self) -> ToUpstream:
+        loop = asyncio.get_running_loop()
+        url = self.instance.url
+
+        def new() -> ToUpstream:
+            return ToUpstream(self, self.dialling)
+
+        if url.startswith("unix:"):
+            return (await loop.create_unix_connection(new, url.removeprefix("unix:")))[1]
+        parts = urlsplit(url)
+        tls = self.dialling.tls if self.service else None
+        named = {"ssl": tls, "server_hostname": self.service} if tls else {}
+        return (await loop.create_connection(new, parts.hostname, parts.port, **named))[1]
+
+    def give_back(self, connection: ToUpstream) -> None:
+        """For the next request, if nothing is left of this one."""
+        if connection.is_over or connection.buffer or connection.transport.is_closing():
+            connection.abort()
+            return
+        connection.served += 1
+        connection.idle_since = time.monotonic()
+        connection.is_idle = True
+        self.idle.append(connection)
+
+    def admits(self, now: float) -> bool:
+        return self.breaker.admits(now)
+
+    def close(self) -> None:
+        """It is asked no more; what is under way goes on."""
+        while self.idle:
+            kept = self.idle.pop()
+            kept.is_idle = False
+            kept.close()
+
+    def __repr__(self) -> str:
+        return f"<Endpoint {self.instance.name} in_flight={self.in_flight} {self.breaker!r}>"
+
+
+class Upstream:
+    """A service that is asked: its endpoints, and what all requests to it share."""
+
+    def __init__(
+        self, name: str, config: ClientConfig, dialling: Dialling, rng: random.Random
+    ) -> None:
+        self.name = name
+        self.config = config
+        self.endpoints: list[Endpoint] = []
+        self.budget = RetryBudget(config.retry.budget)
+        self.backoff = Backoff(config.retry.backoff, rng)
+        self.balancer = Balancer(config.balancer, rng)
+        self._dialling = dialling
+
+    def know(self, instances: Sequence[Instance]) -> None:
+        """Who is there from now on; who stays keeps what was learned of it."""
+        known = {each.instance: each for each in self.endpoints}
+        self.endpoints = [
+            known.pop(each, None) or Endpoint(self.name, each, self.config.breaker, self._dialling)
+            for each in instances
+        ]
+        for gone in known.values():
+            gone.close()
+
+    def close(self) -> None:
+        self.know(())
+
+
+def _told(error: BaseException) -> str:
+    return str(error) or type(error).__name__

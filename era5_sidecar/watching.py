@@ -1,0 +1,116 @@
+"""What is told of each request: metrics, a line in the access log, and events for the ladders."""
+
+from __future__ import annotations
+
+import time
+
+from era4_framework.errors import CallFailed
+from era4_framework.policies.breaker import Verdict
+from era5_sidecar.access_log import AccessLog
+from era5_sidecar.http1 import RequestHead
+from era5_sidecar.metrics import Metrics
+from era5_sidecar.tape import Tape
+from era5_sidecar.tracing import Span
+from era5_sidecar.upstream import Endpoint
+
+CUSTOMER = "customer"
+
+
+class Watching:
+    """One for each proxy; both sides tell it."""
+
+    def __init__(self, service: str, metrics: Metrics, log: AccessLog, tape: Tape) -> None:
+        self.service = service
+        self.metrics = metrics
+        self.log = log
+        self.tape = tape
+
+    def came_in(
+        self, caller: str, request: RequestHead, status: int, begun: float, span: Span
+    ) -> None:
+        """A request from outside came to its end; begun: on the monotonic clock."""
+        seconds = time.monotonic() - begun
+        caller = caller or CUSTOMER
+        method = request.method.decode()
+        self.metrics.request("inbound", caller, self.service, method, status, seconds)
+        self.log.add(
+            time.time(),
+            "inbound",
+            caller,
+            method,
+            request.target.decode("latin-1"),
+            status,
+            seconds,
+            self.tape.process,
+            1,
+            span.trace.decode(),
+        )
+
+    def went_out(
+        self,
+        callee: str,
+        request: RequestHead,
+        status: int,
+        begun: float,
+        span: Span,
+        instance: str,
+        attempts: int,
+    ) -> None:
+        """A request of our service came to its end, after so many attempts."""
+        seconds = time.monotonic() - begun
+        method = request.method.decode()
+        self.metrics.request("outbound", self.service, callee, method, status, seconds)
+        self.log.add(
+            time.time(),
+            "outbound",
+            self.service,
+            method,
+            request.target.decode("latin-1"),
+            status,
+            seconds,
+            instance,
+            attempts,
+            span.trace.decode(),
+        )
+
+    def refused(self, direction: str, failure: Exception) -> None:
+        """A request was not let through, or came to nothing: by the kind of its failure."""
+        self.metrics.refused(direction, type(failure).__name__)
+
+    def retry(self, callee: str) -> None:
+        self.metrics.retry(callee)
+
+    def arrived(self, caller: str, request: RequestHead, span: Span) -> None:
+        """A request from outside is let in."""
+        if self.tape.is_on:
+            self._write("note", self.tape.process, self.tape.process, request, "serves", span)
+
+    def sent(self, endpoint: Endpoint, request: RequestHead, span: Span, attempt: int) -> None:
+        """An attempt leaves."""
+        if self.tape.is_on:
+            again = f", attempt {attempt}" if attempt > 1 else ""
+            note = f"{request.method.decode()} {request.target.decode('latin-1')}{again}"
+            name = endpoint.instance.name
+            self._write("call", self.tape.process, name, request, note, span)
+
+    def attempt(
+        self,
+        endpoint: Endpoint,
+        request: RequestHead,
+        span: Span,
+        verdict: Verdict,
+        failure: CallFailed | None,
+    ) -> None:
+        """An attempt ended."""
+        name = endpoint.instance.name
+        self.metrics.attempt(endpoint.service, name, verdict.value)
+        if self.tape.is_on:
+            told = str(failure) if failure else "answered"
+            self._write("answer", name, self.tape.process, request, told, span)
+
+    def _write(
+        self, what: str, source: str, target: str, request: RequestHead, note: str, span: Span
+    ) -> None:
+        key = request.target.rpartition(b"/")[2].decode("latin-1")
+        ids = span.trace.decode(), span.id.decode(), span.parent.decode()
+        self.tape.write(what, source, target, key, note, *ids)

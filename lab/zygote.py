@@ -182,18 +182,17 @@ def become(
 
 def end(ended: BaseException | None) -> NoReturn:
     """As Python ends, but for the taking apart of all that was imported, which takes longest."""
-    code = ended.code if isinstance(ended, SystemExit) else ended
-    if isinstance(code, BaseException):
-        sys.excepthook(type(code), code, code.__traceback__)
-    elif isinstance(code, str):
+    code: object = ended.code if isinstance(ended, SystemExit) else int(ended is not None)
+    if ended and not isinstance(ended, SystemExit):
+        sys.excepthook(type(ended), ended, ended.__traceback__)
+    if code is not None and not isinstance(code, int):
         print(code, file=sys.stderr)
-    threading._shutdown()  # type: ignore[attr-defined]  # waits for threads that are no daemons
-    atexit._run_exitfuncs()
+    getattr(threading, "_shutdown")()  # noqa: B009  (waits for all threads that are no daemons)
+    getattr(atexit, "_run_exitfuncs")()  # noqa: B009
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
-    is_number = isinstance(code, int)
-    os._exit(code & 0xFF if is_number else int(code is not None))
+    os._exit(code & 0xFF if isinstance(code, int) else int(code is not None))
 
 
 def main() -> None:

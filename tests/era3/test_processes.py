@@ -28,6 +28,7 @@ from tests.shop import roles
 ERAS = ["era3_inline_microservice", "era4_framework"]
 CUSTOMERS = 4
 PATIENCE_S = 10.0
+PAUSE_S = 0.01  # between two orders of a customer: somebody is always being served all the same
 
 
 @pytest.fixture(params=ERAS)
@@ -43,7 +44,7 @@ def stage(era, tmp_path, seed) -> Iterator[Stage]:
 
 @contextmanager
 def ordering(stage: Stage) -> Iterator[list[dict]]:
-    """Customers order without a pause; the answers so far. Ends them when the block does."""
+    """Customers order, one thing at a time; the answers so far. Ends them when the block does."""
     answers: list[dict] = []
     is_over = threading.Event()
 
@@ -54,6 +55,7 @@ def ordering(stage: Stage) -> Iterator[list[dict]]:
             number += 1
             sku = f"sku-{number % 1000 + 1:04}"
             answers.append(customer.place(f"{name}-{number}", sku, 1))
+            is_over.wait(PAUSE_S)
 
     crowd = [threading.Thread(target=order, args=[f"customer-{n}"]) for n in range(CUSTOMERS)]
     for customer in crowd:

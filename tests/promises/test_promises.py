@@ -9,6 +9,7 @@ import pytest
 from era0_naive import shop
 from lab.find import ROOT, find
 from lab.stage import Stage, Variant
+from lab.wire.namespaces import available
 from tests.promises.failures import Hangs
 from tests.promises.stranger import Stranger
 from tests.promises.table import PROMISES, Absent, Cell, Not, Promise
@@ -21,12 +22,14 @@ PATIENCE_WITH_WHO_HANGS_S = 1.0  # the wire's round trip is a thousandth of it
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    options = ("--wire", "--write-promises")  # who gives one of these wants all cells
+    repeated = any(map(metafunc.config.getoption, options)) or available() is not None
     cells = [
         pytest.param(
             promise,
             target,
             id=f"{promise.name.replace(' ', '-')}-{target}",
-            marks=[*marks(target), *cell_marks(promise, target)],
+            marks=[*marks(target), *cell_marks(promise, target, repeated)],
         )
         for promise in PROMISES
         for target in targets(metafunc.config)
@@ -34,11 +37,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize(("promise", "target"), cells)
 
 
-def cell_marks(promise: Promise, target: Target) -> list[pytest.MarkDecorator]:
+def cell_marks(promise: Promise, target: Target, repeated: bool) -> list[pytest.MarkDecorator]:
+    """`repeated`: packets are tried on the portable wire as well where there is the real one."""
     slow = [pytest.mark.slow] if promise.slow else []
-    impossible = why_not_here(promise, target)
-    if impossible:
-        return [pytest.mark.skip(reason=impossible)]
+    why_not = why_not_here(promise, target)
+    if not why_not and not repeated and has_the_same_fate_for_real(promise, target):
+        why_not = "the packets meet the same fates: see form real, or ask with --wire portable"
+    if why_not:
+        return [pytest.mark.skip(reason=why_not)]
     broken = not_kept(promise, target)
     if not broken:
         return slow
@@ -62,6 +68,17 @@ def why_not_here(promise: Promise, target: Target) -> str:
     if target.form == "real" and promise.trouble != "packets" and is_same_on_both:
         return "once is enough, as the form of the wire plays no part: see form portable"
     return ""
+
+
+def has_the_same_fate_for_real(promise: Promise, target: Target) -> bool:
+    """Whether the real wire, which is the same code, is asked this in the same way."""
+    schemes = find(target.era).schemes
+    has_packets = schemes[target.form] in PACKETS and "real" in schemes
+    cell = cell_of(promise, target)
+    differs = isinstance(cell, Not) and cell.only
+    return (
+        target.form == "portable" and has_packets and not differs and promise.trouble != "elsewhere"
+    )
 
 
 def not_kept(promise: Promise, target: Target) -> Not | None:

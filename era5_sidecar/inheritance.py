@@ -1,0 +1,61 @@
+"""What a proxy inherits: its listening sockets, and a line to whoever keeps it.
+
+The sockets come as systemd hands them over (sd_listen_fds), so that a restart or an upgrade of the
+proxy leaves no moment in which nobody listens. Started by hand, there is nothing to inherit.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import suppress
+
+FIRST = 3  # SD_LISTEN_FDS_START
+NOTIFY = "ERAS_NOTIFY_FD"
+
+
+def listeners() -> dict[str, socket.socket]:
+    """The listening sockets by name (inbound, outbound, admin); none if they were not meant for us.
+
+    Raises ValueError if the variables make no sense. They are taken away: children of ours have no
+    such sockets.
+    """
+    told = [os.environ.pop(f"LISTEN_{each}", "") for each in ("PID", "FDS", "FDNAMES")]
+    pid, count, names = told
+    if not count or pid != str(os.getpid()):
+        return {}
+    found = {}
+    for number, name in enumerate(names.split(":")[: int(count)], FIRST):
+        os.set_inheritable(number, False)
+        found[name] = socket.socket(fileno=number)
+        found[name].setblocking(False)
+    return found
+
+
+class Notice:
+    """The line to the supervisor: we say that we are ready, and it ends when the supervisor does."""
+
+    def __init__(self, number: int) -> None:
+        """number: of the descriptor; -1: nobody keeps us."""
+        self._number = number
+        if number >= 0:
+            os.set_inheritable(number, False)
+
+    @classmethod
+    def from_environment(cls) -> Notice:
+        """The one that the environment names, if it names one."""
+        number = os.environ.pop(NOTIFY, "")
+        return cls(int(number) if number.isdigit() else -1)
+
+    def fileno(self) -> int:
+        """Readable when the supervisor has gone: then it is time to go, too."""
+        return self._number
+
+    def ready(self) -> None:
+        """Connections are being served."""
+        if self._number >= 0:
+            with suppress(OSError):  # it has gone, and the descriptor says so
+                os.write(self._number, b"READY=1\n")
+
+    def __repr__(self) -> str:
+        return f"<Notice {self._number}>"

@@ -11,6 +11,7 @@ A line that ends with & does not wait for its answer.
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -19,7 +20,7 @@ from typing import Any
 
 from lab.contract import NoOutcome
 from lab.load import MOST_CUSTOMERS, Load
-from lab.stage import Stage
+from lab.stage import NoWay, Stage
 from lab.telling import told, told_counts, told_stores
 from lab.vocabulary import CUT, HELP, KNOBS, BadCommand, operation_of
 from lab.wire.process import WireProcess
@@ -44,6 +45,17 @@ class Conductor:
         self._patience_s = patience_s
         self._load: Load | None = None
         self._loads = 0
+        self._verbs: dict[str, Callable[[str], object]] = {
+            "kill": stage.kill,
+            "crash": stage.crash,
+            "restart": stage.restart,
+            "pause": stage.pause,
+            "resume": stage.resume,
+            "terminate": stage.terminate,
+            "move": stage.move,
+            "reload": stage.reload,
+            "upgrade": stage.upgrade,
+        }
         self._waiting: list[tuple[str, threading.Thread, list[Answer]]] = []
 
     def obey(self, line: str) -> Answer:
@@ -70,8 +82,10 @@ class Conductor:
                 self._stage.wire.partition()
             case ["heal"]:
                 self._stage.wire.heal()
-            case ["kill" | "restart" | "pause" | "resume" | "terminate" | "move" as verb, role]:
+            case [verb, role] if verb in self._verbs:
                 return Answer(self._to_role(verb, role))
+            case ["policy", role, key, value]:
+                return Answer(self._change_policy(role, key, value))
             case ["add"]:
                 return Answer(self._add())
             case ["stats"]:
@@ -162,21 +176,25 @@ class Conductor:
         wire.set(**{knob: number})
 
     def _to_role(self, verb: str, role: str) -> str:
-        verbs: dict[str, Callable[[str], object]] = {
-            "kill": self._stage.kill,
-            "restart": self._stage.restart,
-            "pause": self._stage.pause,
-            "resume": self._stage.resume,
-            "terminate": self._stage.terminate,
-            "move": self._stage.move,
-        }
         try:
-            came_of_it = verbs[verb](role)
+            came_of_it = self._verbs[verb](role)
         except ValueError as wrong:
             raise BadCommand(str(wrong)) from wrong
         if verb == "terminate":
             return f"ended with exit code {came_of_it}"
         return f"now at {self._stage.address(role)}" if verb == "move" else ""
+
+    def _change_policy(self, role: str, key: str, value: str) -> str:
+        """`value` as JSON has it; what is none is a text."""
+        try:
+            read = json.loads(value)
+        except ValueError:
+            read = value
+        try:
+            self._stage.change_policy(role, key, read)
+        except (NoWay, ValueError) as wrong:
+            raise BadCommand(str(wrong)) from wrong
+        return f"{role} has been told: {key} = {value}"
 
     def _add(self) -> str:
         try:

@@ -28,6 +28,7 @@ class Era:
     title: str  # the first line of the package's docstring
     schemes: Mapping[str, str]  # form of the wire -> scheme of the addresses
     folder: Path
+    has_sidecars: bool = False  # its package says HAS_SIDECARS: a proxy stands beside each service
 
     @property
     def number(self) -> str:
@@ -77,7 +78,8 @@ def _load(package: str) -> Era:
             f'speak, as SCHEMES = {{"portable": "udp", "real": "ip"}}; it says {schemes!r}'
         )
     title = (module.__doc__ or package).strip().splitlines()[0]
-    return Era(package, title, schemes, Path(module.__file__ or "").parent)
+    folder = Path(module.__file__ or "").parent
+    return Era(package, title, schemes, folder, hasattr(module, "HAS_SIDECARS"))
 
 
 def _import(package: str) -> ModuleType:

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Protocol, TypeVar
 
 from lab.guard import Guard
 from lab.wire.namespaces import Host
@@ -20,7 +20,11 @@ READY_S = 15.0  # a loaded machine starts Python slowly
 STOP_S = 3.0
 DRAIN_S = 6.0  # who is asked to end may first finish what it has begun
 READY_LINE = re.compile(rb"^\w+ ready at (\S+)\s*$")
+LISTENS_LINE = re.compile(rb"^\w+ listens((?: \w+=\S+)+)\s*$")  # who can tell before he is ready
 TOLD_LINES = 12
+
+
+Told = TypeVar("Told", str, dict[str, str])
 
 
 class RoleFailed(Exception):
@@ -88,6 +92,7 @@ class Role:
         self._process: Process | None = None
         self._reader: threading.Thread | None = None
         self._ready: queue.Queue[str] = queue.Queue()
+        self._listens: queue.Queue[dict[str, str]] = queue.Queue()
 
     @property
     def is_running(self) -> bool:
@@ -112,8 +117,8 @@ class Role:
         except OSError as error:  # a variant's program that is not installed
             raise RoleFailed(f"{self.name} cannot be started: {error}") from error
         self._guard.watch(self._process.pid)
-        self._ready = queue.Queue()
-        told = (self._process, self._ready)
+        self._ready, self._listens = queue.Queue(), queue.Queue()
+        told = (self._process, self._ready, self._listens)
         self._reader = threading.Thread(target=self._read, args=told, daemon=True)
         self._reader.start()
 
@@ -122,15 +127,23 @@ class Role:
 
         Raises RoleFailed.
         """
+        self.address = self._wait_for(self._ready)
+        return self.address
+
+    def wait_listens(self) -> dict[str, str]:
+        """The same for the line that tells where it listens, by the names of its listeners."""
+        return self._wait_for(self._listens)
+
+    def _wait_for(self, told: queue.Queue[Told]) -> Told:
         try:
-            self.address = self._ready.get(timeout=READY_S)
+            said = told.get(timeout=READY_S)
         except queue.Empty:
             self.kill()
             raise RoleFailed(f"{self.name} was not ready in {READY_S:g} s{self._told()}") from None
-        if not self.address:
+        if not said:
             code = self._end(signal.SIGKILL)
             raise RoleFailed(f"{self.name} ended with exit code {code}{self._told()}")
-        return self.address
+        return said
 
     def kill(self) -> None:
         """SIGKILL: what a power cut is to a service."""
@@ -146,9 +159,7 @@ class Role:
 
         Raises RoleFailed if it does not run, or does not end within DRAIN_S.
         """
-        if not self.is_running:
-            raise RoleFailed(f"{self.name} is not running{self._told()}")
-        os.kill(self.pid, signal.SIGTERM)
+        self.signal(signal.SIGTERM)
         assert self._process  # noqa: S101  (it runs)
         try:
             self._process.wait(DRAIN_S)
@@ -157,6 +168,12 @@ class Role:
             told = f"{self.name} still ran {DRAIN_S:g} s after SIGTERM{self._told()}"
             raise RoleFailed(told) from None
         return self._end(signal.SIGKILL)
+
+    def signal(self, number: int) -> None:
+        """To the process itself, not to what it has started. Raises RoleFailed if it has ended."""
+        if not self.is_running:
+            raise RoleFailed(f"{self.name} is not running{self._told()}")
+        os.kill(self.pid, number)
 
     def ask_to_stop(self) -> None:
         """The asking alone, so that several can end at once."""
@@ -194,7 +211,12 @@ class Role:
             self._reader.join(STOP_S)
         return code
 
-    def _read(self, process: Process, ready: queue.Queue[str]) -> None:
+    def _read(
+        self,
+        process: Process,
+        ready: queue.Queue[str],
+        listens: queue.Queue[dict[str, str]],
+    ) -> None:
         assert process.stdout  # noqa: S101  (a pipe was asked for)
         with process.stdout, self.log.open("ab") as log:
             for line in process.stdout:
@@ -203,7 +225,12 @@ class Role:
                 said = READY_LINE.match(line)
                 if said:
                     ready.put(said[1].decode())
+                said = LISTENS_LINE.match(line)
+                if said:
+                    pairs = said[1].decode().split()
+                    listens.put(dict(pair.split("=", 1) for pair in pairs))
         ready.put("")
+        listens.put({})
 
     def _told(self) -> str:
         if self._reader:

@@ -8,7 +8,8 @@ with Stage("3", instances=3) as stage:
     stage.wire_of("inventory-2").set(delay_s=0.2)
     stage.kill("inventory-1")
 
-Who is on it, and what reaches whom how, is drawn in `lab.cast.counter` and `lab.cast.http`.
+Who is on it, and what reaches whom how, is drawn in `lab.cast.counter`, `lab.cast.http` and
+`lab.cast.mesh`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Protocol, runtime_checkable
 
 from lab.cast.counter import CounterCast
 from lab.cast.http import HttpCast
+from lab.cast.mesh import MeshCast
 from lab.cast.setting import Setting, Variant
 from lab.cast.store import between_transactions
 from lab.contract import Customer
@@ -134,7 +136,7 @@ class Stage:
     @property
     def counter(self) -> Path:
         """Eras 0 to 2: the socket at which customers are served. ValueError else."""
-        if isinstance(self._cast, HttpCast):
+        if not isinstance(self._cast, CounterCast):
             raise ValueError(f"era {self.era.number} has no counter: customers come to stage.url")
         return self._cast.counter
 
@@ -156,7 +158,7 @@ class Stage:
         return customer
 
     def kill(self, role: str) -> None:
-        """kill -9 of a role."""
+        """kill -9 of a role; of a sidecar only the proxy, which its supervisor starts again."""
         self._cast.kill(self._role(role).name)
 
     def restart(self, role: str, variant: Variant | None = None) -> None:
@@ -180,6 +182,28 @@ class Stage:
     def move(self, instance: str) -> None:
         """From era 3 on: the instance dies (-9) and starts at another address, same name."""
         self._many("move").move(instance)
+
+    def crash(self, role: str) -> None:
+        """kill -9 of a role and of whoever stands beside it: what a machine takes with it.
+
+        Of a sidecar: also of the process that would start its proxy again.
+        """
+        if isinstance(self._cast, MeshCast):
+            self._cast.crash(self._role(role).name)
+            return
+        self.kill(role)
+
+    def reload(self, role: str) -> None:
+        """From era 5 on: SIGHUP, the sidecar reads its file again. ValueError before."""
+        self._mesh("reload").reload(self._role(role).name)
+
+    def upgrade(self, role: str, release: Path | None = None) -> None:
+        """From era 5 on: SIGUSR2, a new proxy takes over from the running one, which ends.
+
+        release: a folder, made by `lab.release.install`, in which the new one is found first.
+        Raises RoleFailed if it does not happen, ValueError before era 5.
+        """
+        self._mesh("upgrade").upgrade(self._role(role).name, release)
 
     def change_policy(self, role: str, key: str, value: object) -> None:
         """What an operator does to one number of one role, which goes on running meanwhile.
@@ -262,11 +286,16 @@ class Stage:
             raise ValueError(f"role {name!r}: accepted are {', '.join(self._cast.roles)}")
         return self._cast.roles[name]
 
-    def _many(self, asked: str) -> HttpCast:
-        if isinstance(self._cast, HttpCast):
+    def _many(self, asked: str) -> HttpCast | MeshCast:
+        if not isinstance(self._cast, CounterCast):
             return self._cast
         era = self.era.number
         raise ValueError(f"{asked}: era {era} has one inventory at one address, era 3 has many")
+
+    def _mesh(self, asked: str) -> MeshCast:
+        if isinstance(self._cast, MeshCast):
+            return self._cast
+        raise ValueError(f"{asked}: era {self.era.number} has no sidecars, era 5 has")
 
     def __enter__(self) -> Stage:
         return self
@@ -285,8 +314,10 @@ class Stage:
 
 def cast_for(
     setting: Setting, door: Path, instances: int, variants: Mapping[str, Variant]
-) -> CounterCast | HttpCast:
+) -> CounterCast | HttpCast | MeshCast:
     """Start whoever this era needs. Raises what `Stage` does."""
+    if setting.era.has_sidecars:
+        return MeshCast(setting, instances, variants, door)
     if setting.era.speaks_http:
         return HttpCast(setting, instances, variants, door)
     return CounterCast(setting, door)

@@ -28,7 +28,7 @@ the services kill ROLE | restart ROLE | pause ROLE | resume ROLE
              terminate ROLE (SIGTERM) | stores (what lies in both)
              ROLE: orders or inventory; era 3 on: registry, inventory-1 ...
              era 3 on: add (an instance) | move INSTANCE (it starts elsewhere)
-             era 5 on: crash ROLE (with its sidecar) | upgrade ROLE | reload ROLE
+             era 5 on: crash ROLE (sidecar, too) | upgrade ROLE | reload ROLE
              policy ROLE KEY VALUE, as policy orders retry.attempts 1
 & at the end of a customer's line: do not wait for the answer"""
 

@@ -2,8 +2,14 @@
 
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
+
+# Hundreds of processes are started here. Each would compile all that it imports, and pytest all of
+# hypothesis, where the environment asks to keep nothing that was compiled.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 import hypothesis
 import pytest

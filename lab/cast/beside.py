@@ -12,6 +12,7 @@ import signal
 import time
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,21 +25,50 @@ from lab.wire.namespaces import Host
 PROXY_S = 20.0  # for another proxy to have taken over, and the old one to have ended
 LOOK_S = 0.01
 SUFFIX = "-sidecar"
+ANY_PORT = "http://127.0.0.1:0"
 OF_THE_FILE = {"inbound", "outbound", "registry", "tls", "limits", "log", "supervisor"}
 OF_THE_FILE |= {"app", "release"}  # what a key in the file begins with
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where everything is that a sidecar's file names. `advertised`: "" if it is where it listens;
+    `certificates`: the folder of them all.
+    """
+
+    host: str
+    app: str
+    advertised: str
+    registry_url: str
+    secret: Path
+    certificates: Path
+
+    def of(self, service: str, instance: str) -> dict[str, Any]:
+        """The values that belong into the file of this service's sidecar, table by table."""
+        files = {"certificate": f"{service}.pem", "key": f"{service}.key"}
+        files["authority"] = "authority.pem"
+        return {
+            "instance": instance,
+            "app": self.app,
+            "inbound": {"listen": f"http://{self.host}:0", "advertise": self.advertised},
+            "registry": {"url": self.registry_url, "secret": str(self.secret)},
+            "tls": {key: str(self.certificates / file) for key, file in files.items()},
+        }
 
 
 class Beside:
     """The sidecar of one instance: its file, its role, and the proxy that this role looks after."""
 
-    def __init__(self, setting: Setting, instance: str, places: Mapping[str, Any]) -> None:
-        """`places`: what of the era's file for this service is otherwise here, table by table."""
+    def __init__(self, setting: Setting, instance: str, places: Places) -> None:
+        """`instance`: whom it stands beside."""
         self.name = instance + SUFFIX
-        service = service_of(instance)
         self._setting = setting
         self._path = setting.directory / f"{self.name}.toml"
-        template = setting.era.folder / f"{service}.toml"
-        self._table = _overlaid(tomllib.loads(template.read_text()), places)
+        service = instance.partition("-")[0]
+        written = (setting.era.folder / f"{service}.toml").read_text()
+        self._table = _overlaid(tomllib.loads(written), places.of(service, instance))
+        if self.has_outbound:
+            self._table["outbound"]["listen"] = ANY_PORT
 
     @property
     def has_outbound(self) -> bool:
@@ -112,11 +142,6 @@ def _overlaid(table: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, An
         is_table = isinstance(inner, Mapping) and isinstance(value, Mapping)
         both[key] = _overlaid(inner, value) if is_table else value  # type: ignore[arg-type]
     return both
-
-
-def service_of(name: str) -> str:
-    """`inventory` for `inventory-2-sidecar`."""
-    return name.removesuffix(SUFFIX).partition("-")[0]
 
 
 def make_certificates(setting: Setting, folder: Path, services: Sequence[str]) -> None:

@@ -22,16 +22,16 @@ import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from lab.cast.beside import (
     SUFFIX,
     Beside,
+    Places,
     kill_proxy,
     make_certificates,
-    service_of,
     upgrade_proxy,
 )
+from lab.cast.crew import Crew
 from lab.cast.entrance import Entrance
 from lab.cast.http import HEAD_BYTES
 from lab.cast.paths import Paths, new_instance, require_one_of
@@ -59,8 +59,8 @@ class MeshCast:
         self._is_real = setting.form == "real"
         self._entrance = Entrance(setting, socket)
         self._beside: dict[str, Beside] = {}  # by the instance that they stand beside
-        self._begun: list[str] = []  # roles whose ready line is still to come
-        self.roles: dict[str, Role] = {}
+        self._crew = Crew()
+        self.roles = self._crew.roles
         self.secret = setting.new_secret()
         self._outbound = ""  # http_proxy of orders
         self._certificates = setting.directory / "certificates"
@@ -75,9 +75,9 @@ class MeshCast:
 
         if self._is_real:
             self._begin_services(names)
-        self._wait_ready("registry")
+        self._crew.wait_ready("registry")
         self._begin_sidecars(names)
-        self._wait_ready()
+        self._crew.wait_ready()
         self._launch("orders")
 
     @property
@@ -122,13 +122,13 @@ class MeshCast:
     def crash(self, name: str) -> None:
         """kill -9 of a service with its sidecar, or of a sidecar with who starts its proxy."""
         self.roles[name].kill()
-        if self._is_running(name + SUFFIX):
+        if self._crew.is_running(name + SUFFIX):
             self.roles[name + SUFFIX].kill()
         self._refuse(name)
 
     def terminate(self, name: str) -> int:
         """SIGTERM; the exit code. Before a service its sidecar, which sees its callers off."""
-        if self._is_running(name + SUFFIX):
+        if self._crew.is_running(name + SUFFIX):
             self.roles[name + SUFFIX].terminate()
         code = self.roles[name].terminate()
         self._refuse(name)
@@ -143,11 +143,11 @@ class MeshCast:
         self.roles[name].kill()
         instance = name.removesuffix(SUFFIX)
         if name == instance:
-            self._begin(self._service(name))
-        if name != instance or (name != "registry" and not self._is_running(name + SUFFIX)):
+            self._crew.begin(self._service(name))
+        if name != instance or (name != "registry" and not self._crew.is_running(name + SUFFIX)):
             self._begin_sidecar(instance)
             self._learn(instance)
-        self._wait_ready()
+        self._crew.wait_ready()
 
     def reload(self, name: str) -> None:
         """SIGHUP: the sidecar, or the one of this service, reads its file again."""
@@ -175,19 +175,14 @@ class MeshCast:
     def _launch(self, name: str) -> None:
         """Start one with its sidecar, and wait until both are ready."""
         if name != "orders":  # that one must be told where its sidecar is
-            self._begin(self._service(name))
+            self._crew.begin(self._service(name))
         self._begin_sidecars([name])
-        self._wait_ready()
+        self._crew.wait_ready()
 
     def _begin_services(self, names: Sequence[str]) -> None:
         """And the registry, which all sidecars must be told of."""
         for name in ("registry", *names):
-            self._begin(self._service(name))
-
-    def _begin(self, role: Role) -> None:
-        self.roles[role.name] = role
-        self._begun.append(role.name)
-        role.begin()
+            self._crew.begin(self._service(name))
 
     def _service(self, name: str) -> Role:
         variant = self._variants.get(name) or Variant()
@@ -210,7 +205,14 @@ class MeshCast:
         for name in names:
             if name != "orders":
                 self._paths.open(name)
-            places = self._places(name)
+            places = Places(
+                "127.0.0.1" if name == "orders" else self._setting.inventory_host,
+                self._address_of(name),
+                self._paths.advertised(name),
+                self.registry_url,
+                self.secret,
+                self._certificates,
+            )
             self._beside[name] = Beside(self._setting, name, places)
             self._begin_sidecar(name)
         for name in names:
@@ -219,7 +221,7 @@ class MeshCast:
     def _begin_sidecar(self, instance: str) -> None:
         beside = self._beside[instance]
         variant = self._variants.get(beside.name)
-        self._begin(beside.role(self._host(instance), variant))
+        self._crew.begin(beside.role(self._host(instance), variant))
 
     def _learn(self, instance: str) -> None:
         """Where its sidecar listens, and tell whoever must know."""
@@ -231,30 +233,7 @@ class MeshCast:
         self._outbound = listens["outbound"]
         self._entrance.open(listens["inbound"], self._host(instance))
         if instance not in self.roles:
-            self._begin(self._service(instance))
-
-    def _places(self, instance: str) -> dict[str, Any]:
-        """Where everything is that this sidecar's file names."""
-        is_orders = instance == "orders"
-        host = "127.0.0.1" if is_orders else self._setting.inventory_host
-        files = {"certificate": ".pem", "key": ".key"}
-        signed = {key: service_of(instance) + end for key, end in files.items()}
-        signed["authority"] = "authority.pem"
-        inbound = {"listen": f"http://{host}:0", "advertise": self._paths.advertised(instance)}
-        return {
-            "instance": instance,
-            "app": self._address_of(instance),
-            "inbound": inbound,
-            "registry": {"url": self.registry_url, "secret": str(self.secret)},
-            "tls": {key: str(self._certificates / file) for key, file in signed.items()},
-            **({"outbound": {"listen": "http://127.0.0.1:0"}} if is_orders else {}),
-        }
-
-    def _wait_ready(self, *only: str) -> None:
-        """Wait for these, or for all that were begun."""
-        for name in only or tuple(self._begun):
-            self._begun.remove(name)
-            self.roles[name].wait_ready()
+            self._crew.begin(self._service(instance))
 
     def _address_of(self, service: str) -> str:
         """A file, which only we can open, also from another network namespace."""
@@ -265,9 +244,6 @@ class MeshCast:
         if sidecar not in self.roles:
             raise ValueError(f"{name} has no sidecar")
         return sidecar
-
-    def _is_running(self, name: str) -> bool:
-        return name in self.roles and self.roles[name].is_running
 
     def _host(self, instance: str) -> Host | None:
         if not self._is_real:
@@ -283,7 +259,4 @@ class MeshCast:
 
     def _stop(self) -> None:
         self._entrance.stop()
-        for role in reversed(self.roles.values()):  # orders first: it asks the others
-            role.ask_to_stop()
-        for role in self.roles.values():
-            role.stop()
+        self._crew.stop()

@@ -33,7 +33,7 @@ def listeners() -> dict[str, socket.socket]:
 
 
 class Notice:
-    """The line to the supervisor: we say that we are ready, and it ends when the supervisor does."""
+    """The line to the supervisor: we say when we are ready; it ends when the supervisor does."""
 
     def __init__(self, number: int) -> None:
         """number: of the descriptor; -1: nobody keeps us."""

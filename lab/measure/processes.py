@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -31,9 +31,15 @@ class Processes:
 
         `environment` is added to ours.
         """
+        return self.begin_program(name, [sys.executable, "-m", module, *options], environment)
+
+    def begin_program(
+        self, name: str, argv: Sequence[str], environment: Mapping[str, str] | None = None
+    ) -> Role:
+        """Start a program of any kind; most say no ready line, so ask at their address."""
         role = Role(
             name,
-            [sys.executable, "-m", module, *options],
+            argv,
             log=self.folder / f"{name}.log",
             guard=self._guard,
             environment={**child_environment(), **(environment or {})},

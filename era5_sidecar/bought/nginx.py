@@ -1,0 +1,205 @@
+"""nginx's configuration, from ours (open source nginx, no module but those of every package).
+
+| ours | nginx's |
+|---|---|
+| p2c, round robin | `random two least_conn`, its own round robin |
+| breaker per instance, probe, cool-down | `max_fails` in `fail_timeout`; never the last one |
+| retry budget, back-off | none: the next instance at once, each at most once |
+| retries by method | `proxy_next_upstream`: not POST, PATCH, LOCK |
+| try timeout, deadline | between two reads; tries end at `proxy_next_upstream_timeout` |
+| deadline from hop to hop | none |
+| who calls: the URI in the certificate | the subject's CN: it cannot read alternative names |
+| quota per caller | `limit_req`: a leaky bucket, one zone per caller |
+| shedding | `limit_conn`, which counts requests, not idle connections |
+| rules who may | a `map` over caller, method and path |
+| slow head, silent body | `client_header_timeout`, `client_body_timeout` |
+| traceparent | a `map`: made of its request id, or the caller's with a new span |
+| metrics | seven numbers (`stub_status`): no histogram, nothing per caller |
+| certainly not executed | by the bytes that it sent to any instance |
+| new instances | the file is written anew; a reload closes idle connections |
+"""
+
+import grp
+import os
+import pwd
+from collections.abc import Iterator, Mapping, Sequence
+from math import ceil
+
+from era4_framework.config import BreakerConfig, ClientConfig
+from era5_sidecar.bought import safe
+from era5_sidecar.bought.nginx_inbound import Lines, indented, quota_zones, refusals, rules, server
+from era5_sidecar.config import LogConfig, OutboundConfig, SidecarConfig, TlsConfig, UpstreamConfig
+from era5_sidecar.discovery import Instance
+
+MAIN = "nginx.conf"
+TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")  # else it wants /var/lib/nginx
+LINE = (
+    "$time_iso8601 $direction $caller $request_method $uri $status $request_time "
+    "$upstream_addr $upstream_status $trace"
+)
+TRACEPARENT = "~^00-(?<id>[0-9a-f]{32})-[0-9a-f]{16}-(?<flags>[0-9a-f]{2})$"
+
+
+def files(
+    config: SidecarConfig, known: Mapping[str, Sequence[Instance]], folder: str
+) -> dict[str, str]:
+    """The one file that nginx reads. known: the instances of each service, as registered.
+
+    Raises ConfigError for what cannot be said safely.
+    """
+    lines = [*_process(config, safe.file(folder, "folder")), "http {"]
+    lines += indented(
+        [*_common(config, folder), *rules(config.inbound), *quota_zones(config.inbound)]
+    )
+    lines += indented([*server(config), *_admin(config)])
+    if config.outbound:
+        lines += indented(_outbound(config, config.outbound, known))
+    return {MAIN: "\n".join([*lines, "}", ""])}
+
+
+def links(config: SidecarConfig) -> dict[str, str]:
+    """Files that must be found under other names: none."""
+    return {}
+
+
+def command(binary: str, folder: str) -> list[str]:
+    """What runs it, in the foreground."""
+    # started by root it would make its workers somebody who may not open the app's socket
+    user = ["-g", f"user {_me()};"] if os.geteuid() == 0 else []
+    return [binary, "-p", folder, "-c", f"{folder}/{MAIN}", "-e", "stderr", *user]
+
+
+def check(binary: str, folder: str) -> list[str]:
+    """What judges the file without running it."""
+    return [*command(binary, folder), "-t", "-q"]
+
+
+def _me() -> str:
+    return f"{pwd.getpwuid(os.geteuid()).pw_name} {grp.getgrgid(os.getegid()).gr_name}"
+
+
+def _process(config: SidecarConfig, folder: str) -> Lines:
+    connections = 2 * config.limits.most_connections + 64  # one on each side
+    return [
+        "daemon off;",
+        "worker_processes 1;",
+        f"worker_shutdown_timeout {ceil(config.inbound.drain_s)}s;",
+        f"pid {folder}/nginx.pid;",
+        "error_log stderr error;",
+        f"events {{ worker_connections {connections}; }}",
+    ]
+
+
+def _common(config: SidecarConfig, folder: str) -> Iterator[str]:
+    limits = config.limits
+    yield from (f"{kind}_temp_path {folder}/{kind};" for kind in TEMPORARY)
+    yield "server_tokens off;"
+    yield "limit_req_log_level info;"
+    yield "limit_conn_log_level info;"
+    yield f"keepalive_timeout {ceil(limits.idle_s)}s;"
+    yield "keepalive_requests 1000000000;"
+    yield f"client_header_timeout {ceil(limits.head_s)}s;"
+    yield f"client_body_timeout {ceil(limits.body_s)}s;"
+    yield f"large_client_header_buffers 4 {max(1, limits.most_head_bytes // 1024)}k;"
+    yield "client_max_body_size 0;"
+    yield f"client_body_buffer_size {limits.replay_bytes};"
+    yield "proxy_max_temp_file_size 0;"
+    yield "proxy_http_version 1.1;"
+    yield 'proxy_set_header Connection "";'
+    yield "proxy_set_header Host $http_host;"
+    yield "proxy_set_header traceparent $trace;"
+    yield "proxy_set_header X-Request-Id $request_id;"
+    yield 'map $request_id $span { "~^(?<half>[0-9a-f]{16})" $half; }'
+    yield (
+        f'map $http_traceparent $trace {{ "{TRACEPARENT}" "00-$id-$span-$flags"; '
+        'default "00-$request_id-$span-01"; }'
+    )
+    # one number for each attempt, "-" or 0 where nothing was sent
+    yield 'map $upstream_bytes_sent $certain { "~^[-0, :]*$" true; default false; }'
+    yield from _log(config.log)
+
+
+def _log(log: LogConfig) -> Lines:
+    if not log.path:
+        return ["access_log off;"]
+    path = "/dev/stdout" if log.path == "-" else safe.file(log.path, "log.path")
+    flush = f" buffer=64k flush={max(1, round(log.every_s))}s"
+    return [f"log_format line '{LINE}';", f"access_log {path} line{flush};"]
+
+
+def _admin(config: SidecarConfig) -> Lines:
+    host, port = safe.address(config.admin_listen, "admin_listen")
+    body = [
+        f"listen {host}:{port};",
+        "access_log off;",
+        "set $direction admin;",
+        "location = /stats { stub_status; }",
+        "location = /ready { return 200; }",
+        "location / { return 404; }",
+    ]
+    return ["server {", *indented(body), "}"]
+
+
+def _outbound(
+    config: SidecarConfig, calls: OutboundConfig, known: Mapping[str, Sequence[Instance]]
+) -> Iterator[str]:
+    where = "{}:{}".format(*safe.address(calls.listen, "outbound.listen"))
+    for service, upstream in calls.services.items():
+        urls = upstream.endpoints or [each.url for each in known.get(service, ())]
+        if urls:
+            yield from _upstream(safe.name(service), upstream, urls)
+        yield from _calls(where, safe.name(service), upstream.client, config.tls, bool(urls))
+    # who is asked for a name that nobody configured
+    yield f"server {{ listen {where} default_server; set $direction outbound; return 404; }}"
+
+
+def _upstream(service: str, upstream: UpstreamConfig, urls: Sequence[str]) -> Lines:
+    fails = _fails(upstream.client.breaker)
+    servers = [
+        "server {}:{} {};".format(*safe.address(url, f"endpoint of {service}"), fails)
+        for url in urls
+    ]
+    choice = ["random two least_conn;"] if upstream.client.balancer.kind == "p2c" else []
+    body = [*choice, *servers, f"keepalive {min(1000, upstream.most_connections)};"]
+    return [f"upstream {service} {{", *indented([*body, "keepalive_requests 1000000000;"]), "}"]
+
+
+def _fails(breaker: BreakerConfig) -> str:
+    out_s = max(1, round(breaker.cool_down_s))  # whole seconds only
+    return f"max_fails={max(1, breaker.consecutive_failures)} fail_timeout={out_s}s"
+
+
+def _calls(
+    where: str, service: str, client: ClientConfig, tls: TlsConfig | None, is_known: bool
+) -> Lines:
+    try_ms = ceil(client.try_timeout_s * 1000)
+    again = "error timeout http_502 http_503 http_504" if client.retry.attempts > 1 else "off"
+    body = [
+        f"listen {where};",
+        f"server_name {service};",
+        "set $direction outbound;",
+        f"proxy_connect_timeout {try_ms}ms;",
+        f"proxy_read_timeout {try_ms}ms;",
+        f"proxy_send_timeout {try_ms}ms;",
+        f"proxy_next_upstream {again};",
+        f"proxy_next_upstream_tries {client.retry.attempts};",
+        f"proxy_next_upstream_timeout {ceil(client.deadline_s * 1000)}ms;",
+        *(_client_tls(tls, service) if tls else []),
+        *refusals("true"),
+        f"location / {{ proxy_pass {'https' if tls else 'http'}://{service}; }}"
+        if is_known
+        else "location / { return 503; }",
+    ]
+    return ["server {", *indented(body), "}"]
+
+
+def _client_tls(tls: TlsConfig, service: str) -> Lines:
+    return [
+        "proxy_ssl_protocols TLSv1.3;",
+        f"proxy_ssl_certificate {safe.file(tls.certificate, 'tls.certificate')};",
+        f"proxy_ssl_certificate_key {safe.file(tls.key, 'tls.key')};",
+        f"proxy_ssl_trusted_certificate {safe.file(tls.authority, 'tls.authority')};",
+        "proxy_ssl_verify on;",
+        "proxy_ssl_server_name on;",
+        f"proxy_ssl_name {service};",
+    ]

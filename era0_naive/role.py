@@ -37,7 +37,8 @@ def run(package: str, arguments: Sequence[str]) -> None:
     def ready(address: str) -> None:
         nonlocal is_ready
         is_ready = True
-        print(f"{asked.role} ready at {address}", flush=True)
+        line = f"{asked.role} ready at {address}\n"
+        print(line, end="", flush=True)  # in one piece: others may write there, too
 
     try:
         _start(package, asked, ready)

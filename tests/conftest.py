@@ -22,6 +22,7 @@ from tests.address import knock
 DEFAULT_SEED = 7
 MEMORY = Path("/dev/shm")  # noqa: S108  (of Linux; what is in it has no need of a disk)
 LEAST_MEMORY_BYTES = 2 << 30
+MADE_ONCE = ("launched", "portable", "releases", "shop", "site", "witnessed")  # for many tests
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -68,6 +69,8 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(unknown)) from None
     _check_address(config)
     work_in_memory()
+    if getattr(config.option, "dist", "") == "load":
+        config.option.dist = "loadgroup"
     if not config.getoption("--cold"):
         warm.switch_on()
     config.addinivalue_line("markers", "target: asks an era or an address, see tests/targets.py")
@@ -108,6 +111,8 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """With --era or --url only what asks a shop stays, and the folder of a chosen era's parts."""
+    if config.pluginmanager.hasplugin("xdist"):
+        share_what_is_made_once(items)
     chosen = config.getoption("--era")
     if not chosen and not config.getoption("--url"):
         return
@@ -119,6 +124,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         (kept if wanted else left_out).append(item)
     config.hook.pytest_deselected(items=left_out)
     items[:] = kept
+
+
+def share_what_is_made_once(items: list[pytest.Item]) -> None:
+    """Whoever uses the same shop or site is run by the same worker: else each makes its own."""
+    for item in items:
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        for name in set(MADE_ONCE).intersection(getattr(item, "fixturenames", ())):
+            group = f"{item.path.parent.name} {name} {parameters.get(name, '')}"
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.hookimpl(wrapper=True)

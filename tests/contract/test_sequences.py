@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.contract.strategies import sequences
 
-EXAMPLES = 40
+EXAMPLES = 25
 _example = itertools.count()
 
 

@@ -1,5 +1,6 @@
 """The site, built once per session, served on a free port, looked at with the system's Chromium."""
 
+import contextlib
 import functools
 import http.server
 import shutil
@@ -31,11 +32,21 @@ def build(site: Path, *before: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the built site."""
+def alone() -> list[str]:
+    """What to put before a command that must do without a network; empty where that cannot be."""
+    alone = [shutil.which("unshare") or "unshare", "-rn"]
+    with contextlib.suppress(FileNotFoundError):
+        if subprocess.run([*alone, "true"], capture_output=True, check=False).returncode == 0:
+            return alone
+    return []
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory, alone: list[str]) -> Path:
+    """The folder of the built site: built without a network, where that can be."""
     pytest.importorskip("material", reason="the docs extra is not installed")
     folder = tmp_path_factory.mktemp("site")
-    built = build(folder)
+    built = build(folder, *alone)
     assert built.returncode == 0, built.stderr
     return folder
 

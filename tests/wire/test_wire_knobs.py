@@ -12,7 +12,7 @@ from lab.wire import KnobError, Knobs, Line
 from tests.wire.wire_forms import opened
 
 PERFECT = Knobs()
-LATE_S = 0.05  # what a busy machine may add
+LATE_S = {"virtual": 1e-6, "portable": 1.0, "real": 1.0}  # what a busy machine may add
 FRAMES = 300
 
 
@@ -91,7 +91,7 @@ def test_jitter_spreads_the_delay_and_keeps_the_order(form, seed):
     talk, _ = spoken(form, knobs, seed, gap_s=0.005, frames=100)
     assert talk.numbers() == list(range(100))
     assert min(talk.delays()) >= 0.01 - 0.0001
-    assert statistics.quantiles(talk.delays(), n=10)[8] < 0.03 + LATE_S
+    assert statistics.quantiles(talk.delays(), n=10)[8] < 0.03 + LATE_S[form]
     predicted = expected(knobs, seed, gap_s=0.005, frames=100).delays()
     assert statistics.pstdev(talk.delays()) > 0.6 * statistics.pstdev(predicted)
 
@@ -101,20 +101,21 @@ def test_a_slow_link_spaces_frames_out(form, seed):
     talk, _ = spoken(form, knobs, seed, gap_s=0, frames=50, size=500)
     header = 28 if form == "real" else 0
     took = talk.there[-1].after_s
-    assert took == pytest.approx(50 * (500 + header) * 8 / 1e6, abs=LATE_S)
+    least_s = 50 * (500 + header) * 8 / 1e6
+    assert least_s - 0.01 < took < least_s + LATE_S[form]
     assert talk.numbers() == list(range(50))
 
 
 def test_a_full_queue_drops_from_the_tail(form, seed):
-    """Thirty frames at once into a queue of ten; it drains one frame in 50 ms."""
+    """Thirty frames at once into a queue of ten; it drains one frame in a tenth of a second."""
     header = 28 if form == "real" else 0
-    knobs = Knobs(rate_bps=(100 + header) * 8 / 0.05, queue_bytes=10 * (100 + header))
+    knobs = Knobs(rate_bps=(100 + header) * 8 / 0.1, queue_bytes=10 * (100 + header))
     with opened(form, knobs, seed, back=PERFECT) as wire:
         talk = wire.speak(frames=30, size=100, gap_s=0, echoes=10)
         stats = wire.stats()["there"]
     assert talk.numbers() == list(range(10))
     assert stats["queue_full"] == 20
-    assert talk.delays()[9] == pytest.approx(0.5, abs=LATE_S)
+    assert 0.99 < talk.delays()[9] < 1.0 + LATE_S[form]
 
 
 def test_frames_beyond_the_mtu_vanish(form, seed):

@@ -7,6 +7,7 @@ certificates; what a service itself says of this is not passed on.
 
 import json
 import math
+from collections.abc import Mapping
 
 from era4_framework.errors import (
     CallFailed,
@@ -65,7 +66,7 @@ def refusal(failure: CallFailed, is_last: bool) -> bytes:
 
 
 def misunderstanding(error: BadMessage) -> bytes:
-    """What is no request, as far as we can tell; where it ends nobody knows, so this is the last."""
+    """What is no request, as far as we can tell; its end nobody knows, so this is the last."""
     told = {"outcome": "invalid", "detail": str(error), "field": "the request"}
     return _problem(error.status, told, [b"X-Certain: true"], is_last=True)
 
@@ -75,10 +76,10 @@ def too_slow() -> bytes:
     return misunderstanding(BadMessage("the request did not arrive in time", 408))
 
 
-def _problem(status: int, told: dict[str, object], fields: list[bytes], is_last: bool) -> bytes:
+def _problem(status: int, told: Mapping[str, object], fields: list[bytes], is_last: bool) -> bytes:
     reason = REASONS[status]
     kind = {"type": "about:blank", "title": reason.decode(), "status": status}
-    body = json.dumps(kind | told).encode()
+    body = json.dumps({**kind, **told}).encode()
     lines = [
         b"HTTP/1.1 %d %b" % (status, reason),
         b"Content-Type: application/problem+json",

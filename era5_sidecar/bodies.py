@@ -3,7 +3,7 @@
 import time
 
 from era5_sidecar.chunked import LAST, ChunkedBody, chunk_of
-from era5_sidecar.connection import Connection
+from era5_sidecar.connection import NEVER, Connection
 from era5_sidecar.http1 import CHUNKED, UNTIL_CLOSE
 
 
@@ -73,11 +73,12 @@ async def relay(body: Body, source: Connection, sink: Connection, silence_s: flo
     silence_s: how long either side may do nothing. Raises as `Body.piece` does.
     """
     while not body.is_over:
-        source.limit(time.monotonic() + silence_s)
+        source.deadline = time.monotonic() + silence_s
         data = await body.piece()
         if data:
             sink.write(body.framed(data))
         if sink.is_full:
-            sink.limit(time.monotonic() + silence_s)
+            sink.deadline = time.monotonic() + silence_s
             await sink.drained()
+            sink.deadline = NEVER
     sink.write(body.end)

@@ -102,7 +102,9 @@ class Connection(Place, asyncio.Protocol):
     )  # fmt: skip
 
     def __init__(self, sweep: Sweep, most_bytes: int) -> None:
-        """most_bytes: of what arrived and nobody has read yet."""
+        """sweep: wakes who waits for this peer beyond `deadline`, by TooLate. most_bytes: of what
+        arrived and nobody has read yet.
+        """
         super().__init__()
         self._sweep = sweep
         self.transport: Any = None
@@ -117,11 +119,14 @@ class Connection(Place, asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
+        self._sweep.watched.add(self)
 
     def data_received(self, data: bytes) -> None:
         self.buffer = self.buffer + data if self.buffer else data
-        if self.waiting is not None:
-            self.wake()
+        work = self.waiting
+        if work is not None:
+            self.waiting = None
+            resume(work)
         if len(self.buffer) > self._most_bytes and not self._is_paused:
             self._is_paused = True
             self.transport.pause_reading()
@@ -134,7 +139,7 @@ class Connection(Place, asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self.is_over = self.is_lost = True
-        self.unlimit()
+        self._sweep.watched.discard(self)
         self.wake()
         self.resume_writing()
 
@@ -156,14 +161,6 @@ class Connection(Place, asyncio.Protocol):
             self.outlet = self.outlet or Place()
             await self.outlet.wait()
 
-    def limit(self, until: float) -> None:
-        """Who waits for this peer beyond that moment is woken by TooLate."""
-        self.deadline = until
-        self._sweep.watched.add(self)
-
-    def unlimit(self) -> None:
-        self._sweep.watched.discard(self)
-
     def expire(self) -> None:
         place: Place = self.outlet if self.outlet and self.outlet.waiting else self
         place.wake(TooLate())
@@ -178,21 +175,35 @@ class Connection(Place, asyncio.Protocol):
         if self.transport is not None:
             self.transport.abort()
 
-    async def more(self) -> None:
+    @types.coroutine
+    def more(self) -> Generator[Place, None, None]:
         """Until more has arrived, or the end. Raises TooLate."""
         if self._is_paused:
             self._is_paused = False
             if not self.transport.is_closing():
                 self.transport.resume_reading()
-        await self.wait()
+        yield self
 
     async def read_head(self, most_bytes: int, within_s: float = NEVER) -> bytes | None:
         """The next head without its empty line; None if the connection has ended before one.
 
         within_s: from its first byte to its last. Raises Cut, TooLate, BadMessage.
         """
-        has_begun = False
-        while (end := self.buffer.find(END)) < 0 or end > most_bytes:
+        if not self.buffer and not self.is_over:
+            await self.more()
+        end = self.buffer.find(END)  # the usual case: all of it comes at once
+        if not 0 <= end <= most_bytes:
+            end = await self._rest_of_head(most_bytes, within_s)
+            if end < 0:
+                return None
+        head, self.buffer = self.buffer[:end], self.buffer[end + 4 :]
+        return head
+
+    async def _rest_of_head(self, most_bytes: int, within_s: float) -> int:
+        """Where it ends, once it is there; -1 if the connection has ended before it began."""
+        if within_s != NEVER:
+            self.deadline = time.monotonic() + within_s
+        while not 0 <= (end := self.buffer.find(END)) <= most_bytes:
             if len(self.buffer) > most_bytes:
                 raise BadMessage(f"accepted is a head of at most {most_bytes} bytes", 431)
             if BARE_LF.search(self.buffer):
@@ -200,13 +211,9 @@ class Connection(Place, asyncio.Protocol):
             if self.is_over:
                 if self.buffer:
                     raise Cut("the end came inside a head")
-                return None
-            if self.buffer and not has_begun and within_s != NEVER:
-                has_begun = True
-                self.deadline = time.monotonic() + within_s
+                return -1
             await self.more()
-        head, self.buffer = self.buffer[:end], self.buffer[end + 4 :]
-        return head
+        return end
 
     async def read_piece(self, most_bytes: int | None = None) -> bytes:
         """What has arrived, at least a byte, at most so many. Raises Cut, TooLate."""

@@ -5,9 +5,10 @@ from collections.abc import Callable
 
 from era4_framework.errors import BadAnswer, ConnectionLost, Timeout
 from era5_sidecar.bodies import Body, relay
+from era5_sidecar.chunked import LAST, chunk_of
 from era5_sidecar.config import LimitsConfig
 from era5_sidecar.connection import NEVER, Connection, Cut, TooLate, resume
-from era5_sidecar.http1 import BadMessage, RequestHead, ResponseHead
+from era5_sidecar.http1 import UNTIL_CLOSE, BadMessage, RequestHead, ResponseHead
 from era5_sidecar.upstream import Endpoint, ToUpstream
 
 MOST_KEPT_BYTES = 65536  # of an answer that is judged before it is relayed
@@ -34,32 +35,23 @@ class FromCaller(Connection):
 
 
 class Question:
-    """A request as it goes to an instance. `body` may have a rest that is still to come."""
+    """A request as it goes to an instance. Its body may have a rest that is still to come."""
 
-    __slots__ = ("body", "fields", "head", "start", "timeout_s")
+    __slots__ = ("_start", "fields", "head", "is_whole", "rest", "timeout_s")
 
-    def __init__(
-        self, head: RequestHead, start: bytes, body: Body, fields: bytes, timeout_s: float
-    ) -> None:
-        """start: of the body, read already. fields: ours, added to its head."""
+    def __init__(self, head: RequestHead, start: bytes, rest: Body | None) -> None:
+        """start: of the body, read already. rest: None if that was all."""
         self.head = head
-        self.start = start
-        self.body = body
-        self.fields = fields
-        self.timeout_s = timeout_s
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether nothing of it is still to come, so that it can be sent again."""
-        return self.body.is_over
+        self.rest = rest
+        self.is_whole = rest is None  # so it can be sent again
+        self.fields = b""  # ours, added to its head
+        self.timeout_s = 0.0
+        if head.size < 0 and (start or rest is None):
+            start = chunk_of(start) + (LAST if rest is None else b"")
+        self._start = start
 
     def wire(self) -> bytes:
-        body = self.start
-        if body and self.body.size < 0:
-            body = self.body.framed(body)
-        if self.body.is_over:
-            body += self.body.end
-        return b"%b%b\r\n%b" % (self.head.start(), self.fields, body)
+        return b"%b%b\r\n%b" % (self.head.start(), self.fields, self._start)
 
 
 class Reply:
@@ -80,27 +72,27 @@ async def ask(
     question: Question,
     caller: FromCaller,
     limits: LimitsConfig,
+    now: float,
     keeps: Keeps,
     added: bytes = b"",
 ) -> Reply:
     """Ask this instance, and relay its answer unless it is one to keep.
 
     added: fields of ours in an answer that is relayed. Raises ConnectFailed, NotKnown, Timeout,
-    ConnectionLost, BadAnswer, as long as nothing was relayed; CallerGone; BadMessage and TooLate of
-    the caller's own making.
+    ConnectionLost, BadAnswer; CallerGone; BadMessage and TooLate of the caller's own making.
     """
-    until = time.monotonic() + question.timeout_s
-    up = await endpoint.connection(until)
-    try:
-        if up.served:
-            return await _ask_over(up, question, caller, limits, keeps, added, until)
-    except _Stale:
-        # It was closed while our request was on its way: the oldest race of keep-alive.
-        if not (question.head.may_repeat and question.is_whole):
-            raise ConnectionLost(f"{endpoint.instance.name}: closed as the request left") from None
-    if up.served:
-        up = await endpoint.fresh(until)
-    return await _ask_over(up, question, caller, limits, keeps, added, until)
+    until = now + question.timeout_s
+    up = endpoint.kept(now)
+    if up is not None:
+        try:
+            return await _ask_over(up, question, caller, limits, until, keeps, added)
+        except _Stale:
+            # It was closed while our request was on its way: the oldest race of keep-alive.
+            if not (question.head.may_repeat and question.is_whole):
+                name = endpoint.instance.name
+                raise ConnectionLost(f"{name}: closed as the request left") from None
+    up = await endpoint.fresh(until)
+    return await _ask_over(up, question, caller, limits, until, keeps, added)
 
 
 class _Stale(Exception):
@@ -112,9 +104,9 @@ async def _ask_over(
     question: Question,
     caller: FromCaller,
     limits: LimitsConfig,
+    until: float,
     keeps: Keeps,
     added: bytes,
-    until: float,
 ) -> Reply:
     if caller.is_lost:
         up.abort()
@@ -123,65 +115,57 @@ async def _ask_over(
     upload = None
     is_clean = False
     try:
-        up.limit(until)
+        up.deadline = until
         up.write(question.wire())
-        if not question.is_whole:
-            upload = Upload(question, caller, up, limits.body_s)
-        head = await _answer_head(up, question.head.method, limits)
-        body = Body(up, head.size)
+        if question.rest is not None:
+            upload = Upload(question, question.rest, caller, up, limits.body_s)
+        head = None
+        while head is None or head.status < 200:  # interim answers end here: RFC 9110, 15.2
+            raw = await up.read_head(limits.most_head_bytes)
+            if raw is None:
+                raise Cut("the end came before an answer")
+            head = ResponseHead(raw, question.head.method, limits.most_headers)
+            if head.status == 101:
+                raise BadMessage("it changes to a protocol that nobody asked for")
+        kept = None
         if keeps(head):
+            body = Body(up, head.size)
             kept = await body.whole(MOST_KEPT_BYTES)
             is_clean = body.is_over and not head.is_last
-            return Reply(head, kept if body.is_over else None)
-        await _relay_answer(up, head, body, caller, limits, added)
-        is_clean = not head.is_last
-        return Reply(head, None)
+            kept = kept if body.is_over else None
+        else:
+            await _relay_answer(up, head, caller, limits, added)
+            is_clean = not head.is_last
+        return Reply(head, kept)
     except (Cut, BadMessage, TooLate) as error:
         raise _meaning(error, up, caller, upload) from error
     finally:
         caller.asking = None
-        up.unlimit()
+        up.deadline = NEVER
         if upload is not None and not upload.is_over:
             upload.stop()
             caller.is_spent = True  # the rest of the body stands before the next request
             is_clean = False
         if is_clean:
-            up.endpoint.give_back(up)
+            up.endpoint.give_back(up, time.monotonic())
         else:
             up.close()
 
 
-async def _answer_head(up: ToUpstream, method: bytes, limits: LimitsConfig) -> ResponseHead:
-    """The head of the final answer; interim ones (RFC 9110, section 15.2) end here."""
-    while True:
-        raw = await up.read_head(limits.most_head_bytes)
-        if raw is None:
-            raise Cut("the end came before an answer")
-        head = ResponseHead(raw, method, limits.most_headers)
-        if head.status >= 200:
-            return head
-        if head.status == 101:
-            raise BadMessage("it changes to a protocol that nobody asked for")
-
-
 async def _relay_answer(
-    up: ToUpstream,
-    head: ResponseHead,
-    body: Body,
-    caller: FromCaller,
-    limits: LimitsConfig,
-    added: bytes,
+    up: ToUpstream, head: ResponseHead, caller: FromCaller, limits: LimitsConfig, added: bytes
 ) -> None:
-    if head.is_last and head.size < -1:
+    if head.size == UNTIL_CLOSE:
         caller.is_spent = True  # its end will be the end of the connection
     last = b"Connection: close\r\n" if caller.is_spent else b""
     start = b"%b%b%b\r\n" % (head.start(), added, last)
     caller.has_answer = True
     if 0 <= head.size <= len(up.buffer):  # the usual case: all of it is here already
-        caller.write(start + await body.whole(head.size) if head.size else start)
+        caller.write(start + up.buffer[: head.size])
+        up.buffer = up.buffer[head.size :]
         return
     caller.write(start)
-    await relay(body, up, caller, limits.body_s)
+    await relay(Body(up, head.size), up, caller, limits.body_s)
 
 
 def _meaning(
@@ -206,22 +190,27 @@ class Upload:
     """Sends on the rest of a request's body while its answer is awaited: it may come early."""
 
     def __init__(
-        self, question: Question, caller: FromCaller, up: ToUpstream, silence_s: float
+        self,
+        question: Question,
+        rest: Body,
+        caller: FromCaller,
+        up: ToUpstream,
+        silence_s: float,
     ) -> None:
         self.is_over = False
         self.failure: Exception | None = None
         self._caller = caller
         self._up = up
-        self._work = self._run(question, silence_s)
+        self._work = self._run(rest, question.timeout_s, silence_s)
         resume(self._work)
 
-    async def _run(self, question: Question, silence_s: float) -> None:
+    async def _run(self, rest: Body, timeout_s: float, silence_s: float) -> None:
         try:
-            self._up.limit(NEVER)  # who is not asked yet cannot be late
-            await relay(question.body, self._caller, self._up, silence_s)
+            self._up.deadline = NEVER  # who is not asked yet cannot be late
+            await relay(rest, self._caller, self._up, silence_s)
             self.is_over = True
-            self._caller.unlimit()
-            self._up.limit(time.monotonic() + question.timeout_s)
+            self._caller.deadline = NEVER
+            self._up.deadline = time.monotonic() + timeout_s
         except (BadMessage, Cut, TooLate) as error:
             self.failure = CallerGone() if self._caller.is_lost else error
             if self._up.is_lost:

@@ -37,8 +37,20 @@ class Admission:
     def __init__(self, config: InboundConfig) -> None:
         self.in_flight = 0
         self._config = config
+        self._quotas: dict[str, TokenBucket] = {}
+        self.obey(config)
+
+    def obey(self, config: InboundConfig) -> None:
+        """From now on; whose quota has not changed has what is left of it."""
+        before = self._config.quotas
+        kept = {
+            who: each for who, each in self._quotas.items() if before[who] == config.quotas.get(who)
+        }
+        self._quotas = {
+            who: kept.get(who) or TokenBucket(quota) for who, quota in config.quotas.items()
+        }
+        self._config = config
         self._allowed: dict[tuple[str, bytes], tuple[bytes, ...]] = {}
-        self._quotas = {who: TokenBucket(quota) for who, quota in config.quotas.items()}
 
     def admit(self, caller: str, request: RequestHead, now: float) -> Deadline:
         """Until when it is to be answered; whoever gets one adds 1 to `in_flight` until then.

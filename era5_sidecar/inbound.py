@@ -7,20 +7,19 @@ from __future__ import annotations
 import time
 
 from era4_framework.config import BreakerConfig
-from era4_framework.errors import CallFailed, NotKnown
+from era4_framework.errors import CallFailed
 from era4_framework.policies.deadline import Deadline
 from era5_sidecar import answers
 from era5_sidecar.config import SidecarConfig
+from era5_sidecar.discovery import Instance
 from era5_sidecar.exchange import CallerGone, FromCaller, Question, ask
 from era5_sidecar.filters import Admission
-from era5_sidecar.http1 import BadMessage, RequestHead, ResponseHead
+from era5_sidecar.http1 import RequestHead, ResponseHead
 from era5_sidecar.side import body_of, forget_body
 from era5_sidecar.tls import peer_name
 from era5_sidecar.tracing import Span, Spans
-from era5_sidecar.upstream import Dialling, Endpoint, Instance
+from era5_sidecar.upstream import Dialling, Endpoint
 from era5_sidecar.watching import Watching
-
-LONGEST_ANSWER_S = 3600.0
 
 
 class Inbound:
@@ -34,7 +33,8 @@ class Inbound:
         self._dialling = dialling
         self._spans = spans
         self._watching = watching
-        self._in_flight = 0
+        self._admission = Admission(config.inbound)
+        self._app = self._endpoint(config)
         self.apply(config)
 
     def apply(self, config: SidecarConfig) -> None:
@@ -42,13 +42,14 @@ class Inbound:
         self.limits = config.limits
         self._service = config.service
         self._is_guarded = config.tls is not None and not config.inbound.is_edge
-        before = getattr(self, "_admission", None)
-        self._admission = Admission(config.inbound)
-        if before is not None:
-            self._admission.in_flight = before.in_flight
-        self._app = Endpoint(
-            "", Instance(config.instance, config.app), BreakerConfig(), self._dialling
-        )
+        self._admission.obey(config.inbound)
+        if config.app != self._app.instance.url:
+            self._app.close()
+            self._app = self._endpoint(config)
+
+    def _endpoint(self, config: SidecarConfig) -> Endpoint:
+        instance = Instance(config.instance, config.app)
+        return Endpoint("", instance, BreakerConfig(), self._dialling)
 
     def in_flight(self) -> int:
         return self._admission.in_flight
@@ -70,7 +71,7 @@ class Inbound:
         try:
             deadline = admission.admit(caller.peer, request, now)
         except CallFailed as failure:
-            await forget_body(request, caller)
+            forget_body(request, caller)
             caller.write(answers.refusal(failure, caller.is_spent))
             self._watching.refused("inbound", failure)
             status = answers.status_of(failure)
@@ -90,14 +91,16 @@ class Inbound:
         fields = span.header()
         if caller.peer:
             fields += b"X-Caller: %b\r\n" % caller.peer.encode()
-        left_s = max(0.001, deadline.left_s(time.monotonic()))
-        question = Question(request, start, body, fields, left_s)
+        now = time.monotonic()
+        question = Question(request, start, body)
+        question.fields = fields
+        question.timeout_s = max(0.001, deadline.left_s(now))
         self.waits[span.id] = deadline
         try:
-            reply = await ask(self._app, question, caller, self.limits, _keeps_none)
+            reply = await ask(self._app, question, caller, self.limits, now, _keeps_none)
             return reply.head.status
         except CallFailed as failure:
-            caller.is_spent = caller.is_spent or not body.is_over
+            caller.is_spent = caller.is_spent or not question.is_whole
             if caller.has_answer:
                 caller.abort()
                 raise CallerGone from failure
@@ -109,6 +112,3 @@ class Inbound:
 
 def _keeps_none(head: ResponseHead) -> bool:
     return False
-
-
-__all__ = ["BadMessage", "Inbound", "NotKnown"]

@@ -1,4 +1,4 @@
-"""Requests that our service sends out: whom to ask, how long, whether again, and then the answer."""
+"""Requests that our service sends out: whom to ask, how long, whether again; then the answer."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from era4_framework.policies.classify import kind_of
 from era4_framework.policies.deadline import Deadline
 from era5_sidecar import answers
 from era5_sidecar.config import SidecarConfig
+from era5_sidecar.discovery import Instance
 from era5_sidecar.exchange import CallerGone, FromCaller, Question, Reply, ask
 from era5_sidecar.filters import Call
 from era5_sidecar.http1 import RequestHead, ResponseHead
 from era5_sidecar.side import body_of, forget_body
 from era5_sidecar.tracing import Span, Spans
-from era5_sidecar.upstream import Dialling, Instance, Upstream
+from era5_sidecar.upstream import Dialling, Upstream
 from era5_sidecar.watching import Watching
 
 UNCERTAIN = b"X-Certain: false\r\n"
@@ -59,7 +60,7 @@ class Outbound:
         services: dict[bytes, Upstream] = {}
         for name, told in asked.items():
             before = self._services.get(name.encode())
-            kept = before and before.config == told.client and before.dialling is self._dialling
+            kept = before and before.config == told.client
             upstream = (
                 before
                 if before and kept
@@ -73,6 +74,8 @@ class Outbound:
     def redial(self, dialling: Dialling) -> None:
         """From now on connections are made so, as with other certificates."""
         self._dialling = dialling
+        for each in self.upstreams():
+            each.redial(dialling)
 
     def know(self, name: str, instances: Sequence[Instance]) -> None:
         """Who is there, as the registry says."""
@@ -92,7 +95,7 @@ class Outbound:
 
     async def answer(self, request: RequestHead, caller: FromCaller) -> None:
         now = time.monotonic()
-        span = self._spans.below(request.special.get(b"traceparent"))
+        span = self._spans.below(request.special.get(b"traceparent"))  # of the first attempt
         upstream = self._services.get(request.host)
         callee = upstream.name if upstream else "nobody"
         status, attempts, instance = 0, 0, ""
@@ -103,14 +106,14 @@ class Outbound:
                 raise NoInstance(f"no service of this name; accepted: {known}")
             start, body = await body_of(request, caller, self.limits)
             call = self._begin(upstream, request, span, now)
-            question = Question(request, start, body, b"", 0.0)
+            question = Question(request, start, body)
             status = await self._until_answered(call, question, caller, span)
         except CallFailed as failure:
             if caller.has_answer:
                 caller.abort()  # the answer was begun: its reader must see that it is not whole
                 raise CallerGone from failure
             if call is None:
-                await forget_body(request, caller)
+                forget_body(request, caller)
             elif not question.is_whole:
                 caller.is_spent = True
             self._watching.refused("outbound", failure)
@@ -154,10 +157,10 @@ class Outbound:
     async def _attempt(
         self, call: Call, question: Question, caller: FromCaller, span: Span
     ) -> tuple[Reply | None, CallFailed | None]:
-        """One of them: an answer that was relayed, or a failure and, if there is one, its answer."""
+        """One of them: an answer that was relayed, or a failure and its answer if there is one."""
         now = time.monotonic()
         endpoint = call.choose(now)
-        attempt = self._spans.under(span)
+        attempt = self._spans.beside(span) if call.attempt > 1 else span
         allowed_s = question.timeout_s = call.timeout_s(now)
         told = b"X-Deadline-Ms: %b\r\n" % call.told_deadline(now).encode()
         question.fields = attempt.header() + told
@@ -166,7 +169,7 @@ class Outbound:
         failure: CallFailed | None = None
         try:
             added = UNCERTAIN if call.lost else b""
-            reply = await ask(endpoint, question, caller, self.limits, _is_failure, added)
+            reply = await ask(endpoint, question, caller, self.limits, now, _is_failure, added)
             failure = _failure_of(reply, endpoint.instance.name)
         except CallFailed as error:
             failure = error
@@ -204,8 +207,7 @@ def _relay_kept(reply: Reply, failure: CallFailed, caller: FromCaller) -> int:
     certain = b"true" if isinstance(failure, Unreachable) else b"false"
     last = b"Connection: close\r\n" if caller.is_spent else b""
     caller.has_answer = True
-    caller.write(
-        b"%bX-Certain: %b\r\n%b\r\n%b"
-        % (reply.head.start_with(reply.kept), certain, last, reply.kept)
-    )
+    if reply.head.size < 0:
+        reply.head.have_body(len(reply.kept))
+    caller.write(b"%bX-Certain: %b\r\n%b\r\n%b" % (reply.head.start(), certain, last, reply.kept))
     return reply.head.status

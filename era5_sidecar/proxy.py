@@ -31,17 +31,18 @@ from era5_sidecar.access_log import AccessLog
 from era5_sidecar.admin import Admin
 from era5_sidecar.config import SidecarConfig, read, shown
 from era5_sidecar.connection import Sweep
-from era5_sidecar.discovery import Discovery, Lease
+from era5_sidecar.discovery import Discovery, Instance
 from era5_sidecar.health import Health
 from era5_sidecar.inbound import Inbound
 from era5_sidecar.inheritance import Notice, listeners
+from era5_sidecar.lease import Lease
 from era5_sidecar.metrics import Metrics
 from era5_sidecar.outbound import Outbound
 from era5_sidecar.side import Door
 from era5_sidecar.tape import Tape
 from era5_sidecar.tls import client_context, peer_name, server_context
 from era5_sidecar.tracing import Spans
-from era5_sidecar.upstream import Dialling, Instance
+from era5_sidecar.upstream import Dialling
 from era5_sidecar.watching import Watching
 
 IDLE_SWEEP_S = 0.25
@@ -69,8 +70,8 @@ class Proxy:
         waits = self.inbound.waits
         self.outbound = Outbound(config, self._dialling(config), spans, watching, waits, rng)
         self._doors = {
-            "inbound": Door(self.inbound, self._fast, self._slow, self._most_connections),
-            "outbound": Door(self.outbound, self._fast, self._slow, self._most_connections),
+            "inbound": Door(self.inbound, self._slow, self._most_connections),
+            "outbound": Door(self.outbound, self._slow, self._most_connections),
         }
         self._servers: list[asyncio.AbstractServer] = []
         self._work: list[asyncio.Task[None]] = []
@@ -206,6 +207,7 @@ class Life:
             config.inbound.health_path,
             config.inbound.health_every_s,
             lambda well: self._on_health(well, lease),
+            say,
         )
         admin = Admin(
             self._why_not_ready, proxy.metrics.exposition, lambda: shown(proxy.config), self.end
@@ -271,9 +273,8 @@ class Life:
             if not told.endpoints
         }
 
-        def heard(service: str, instances: Sequence[Any]) -> None:
-            known = [Instance(each.name, each.url) for each in instances]
-            self._proxy.outbound.know(service, known)
+        def heard(service: str, instances: Sequence[Instance]) -> None:
+            self._proxy.outbound.know(service, instances)
 
         return Discovery(config.registry, asked, heard, say)
 

@@ -38,13 +38,12 @@ class Serves(Protocol):
 class Door:
     """Who is in: all connections of one listener."""
 
-    def __init__(self, side: Serves, fast: Sweep, slow: Sweep, most: Callable[[], int]) -> None:
-        """fast, slow: sweeps for those who wait within a request, and between two."""
+    def __init__(self, side: Serves, sweep: Sweep, most: Callable[[], int]) -> None:
+        """most: how many may be inside."""
         self.inside: set[Caller] = set()
         self.turned_away = 0
         self.side = side
-        self.fast = fast
-        self.slow = slow
+        self.sweep = sweep
         self._most = most
 
     def __call__(self) -> Caller:
@@ -61,7 +60,7 @@ class Caller(FromCaller):
     __slots__ = ("_door",)
 
     def __init__(self, door: Door) -> None:
-        super().__init__(door.fast, door.side.limits.most_buffer_bytes)
+        super().__init__(door.sweep, door.side.limits.most_buffer_bytes)
         self._door = door
         self.asking = None
         self.has_answer = False
@@ -72,15 +71,13 @@ class Caller(FromCaller):
         super().connection_made(transport)
         if not self._door.has_room():
             self._door.turned_away += 1
-            transport.abort()
+            transport.abort()  # who waits for room would wait in a queue that nobody sees
             return
         self._door.inside.add(self)
-        self._door.slow.watched.add(self)
         resume(serve(self, self._door.side))
 
     def connection_lost(self, error: Exception | None) -> None:
         self._door.inside.discard(self)
-        self._door.slow.watched.discard(self)
         super().connection_lost(error)
 
     @property
@@ -120,7 +117,6 @@ async def serve(caller: FromCaller, side: Serves) -> None:
         traceback.print_exc()  # one connection must not end the others
         caller.abort()
     finally:
-        caller.unlimit()
         caller.close()
 
 
@@ -141,7 +137,7 @@ async def _linger(caller: FromCaller) -> None:
     if caller.is_over or caller.transport.is_closing() or not caller.transport.can_write_eof():
         return
     caller.transport.write_eof()
-    caller.limit(time.monotonic() + LINGER_S)
+    caller.deadline = time.monotonic() + LINGER_S
     heard = len(caller.buffer)
     while heard < LINGER_BYTES:
         heard += len(await caller.read_piece())
@@ -149,22 +145,27 @@ async def _linger(caller: FromCaller) -> None:
 
 async def body_of(
     request: RequestHead, caller: FromCaller, limits: LimitsConfig
-) -> tuple[bytes, Body]:
-    """The body as far as it is small enough to be sent twice, and where the rest comes from."""
-    body = Body(caller, request.size)
-    if body.is_over:
-        return b"", body
+) -> tuple[bytes, Body | None]:
+    """The body as far as it is small enough to be sent twice, and where a rest comes from."""
+    size = request.size
+    if size == 0:
+        return b"", None
     if request.expects_continue and not caller.buffer:
         caller.write(answers.CONTINUE)
-    if 0 < request.size <= len(caller.buffer) and request.size <= limits.replay_bytes:
-        return await body.piece(), body
-    caller.limit(time.monotonic() + limits.body_s)
-    if request.size > limits.replay_bytes:
-        return await body.piece(), body
-    return await body.whole(limits.replay_bytes), body
+    if 0 < size <= len(caller.buffer) and size <= limits.replay_bytes:  # the usual case
+        start, caller.buffer = caller.buffer[:size], caller.buffer[size:]
+        return start, None
+    body = Body(caller, size)
+    caller.deadline = time.monotonic() + limits.body_s
+    if size > limits.replay_bytes:
+        start = await body.piece()
+    else:
+        start = await body.whole(limits.replay_bytes)
+    caller.deadline = NEVER
+    return start, None if body.is_over else body
 
 
-async def forget_body(request: RequestHead, caller: FromCaller) -> None:
+def forget_body(request: RequestHead, caller: FromCaller) -> None:
     """A refused request's body stands before the next request: skip it, or make this the last."""
     if request.size == 0:
         return

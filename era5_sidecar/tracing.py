@@ -32,9 +32,9 @@ class Spans:
     def __init__(self, rng: random.Random) -> None:
         self._bits = rng.getrandbits
 
-    def under(self, parent: Span) -> Span:
-        """A new span below this one."""
-        return Span(parent.trace, b"%016x" % (self._bits(64) or 1), parent.id, parent.flags)
+    def beside(self, span: Span) -> Span:
+        """Another one with the same parent, as for another attempt."""
+        return Span(span.trace, b"%016x" % (self._bits(64) or 1), span.parent, span.flags)
 
     def below(self, header: bytes | None) -> Span:
         """A new span below the one that a header names; a header that is none begins a trace."""

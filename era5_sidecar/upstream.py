@@ -18,16 +18,9 @@ from era4_framework.policies.balancer import Balancer
 from era4_framework.policies.breaker import Breaker
 from era4_framework.policies.budget import RetryBudget
 from era5_sidecar.connection import Connection, Sweep
+from era5_sidecar.discovery import Instance
 
 IDLE_S = 10.0  # an idle connection is not used again after that: its other end may be closing it
-
-
-@dataclass(frozen=True)
-class Instance:
-    """One process of a service, and where it is reached: `http://HOST:PORT` or `unix:PATH`."""
-
-    name: str
-    url: str
 
 
 @dataclass(frozen=True)
@@ -80,16 +73,15 @@ class Endpoint:
         self.in_flight = 0
         self.idle: list[ToUpstream] = []
 
-    async def connection(self, until: float) -> ToUpstream:
-        """An idle connection, or else a new one. Raises ConnectFailed, NotKnown."""
+    def kept(self, now: float) -> ToUpstream | None:
+        """An idle connection, if there is one."""
         while self.idle:
-            kept = self.idle.pop()  # the one used last: it is the least likely to be stale
-            kept.is_idle = False
-            is_open = not kept.is_over and not kept.transport.is_closing()
-            if is_open and time.monotonic() - kept.idle_since < IDLE_S:
-                return kept
-            kept.close()
-        return await self.fresh(until)
+            last = self.idle.pop()  # used last, so it is the least likely to be stale
+            last.is_idle = False
+            if not last.is_over and now - last.idle_since < IDLE_S:
+                return last
+            last.close()
+        return None
 
     async def fresh(self, until: float) -> ToUpstream:
         """A new connection. Raises ConnectFailed, NotKnown."""
@@ -125,16 +117,18 @@ class Endpoint:
             return (await loop.create_unix_connection(new, url.removeprefix("unix:")))[1]
         parts = urlsplit(url)
         tls = self.dialling.tls if self.service else None
-        named = {"ssl": tls, "server_hostname": self.service} if tls else {}
-        return (await loop.create_connection(new, parts.hostname, parts.port, **named))[1]
+        host, port, named = str(parts.hostname), int(parts.port or 80), self.service or None
+        named = named if tls else None
+        made = await loop.create_connection(new, host, port, ssl=tls, server_hostname=named)
+        return made[1]
 
-    def give_back(self, connection: ToUpstream) -> None:
+    def give_back(self, connection: ToUpstream, now: float) -> None:
         """For the next request, if nothing is left of this one."""
         if connection.is_over or connection.buffer or connection.transport.is_closing():
             connection.abort()
             return
         connection.served += 1
-        connection.idle_since = time.monotonic()
+        connection.idle_since = now
         connection.is_idle = True
         self.idle.append(connection)
 
@@ -164,20 +158,26 @@ class Upstream:
         self.budget = RetryBudget(config.retry.budget)
         self.backoff = Backoff(config.retry.backoff, rng)
         self.balancer = Balancer(config.balancer, rng)
-        self._dialling = dialling
+        self.dialling = dialling
 
     def know(self, instances: Sequence[Instance]) -> None:
         """Who is there from now on; who stays keeps what was learned of it."""
         known = {each.instance: each for each in self.endpoints}
         self.endpoints = [
-            known.pop(each, None) or Endpoint(self.name, each, self.config.breaker, self._dialling)
-            for each in instances
+            known[each] if each in known else self._endpoint(each) for each in instances
         ]
-        for gone in known.values():
-            gone.close()
+        for gone in set(known) - set(instances):
+            known[gone].close()
 
-    def close(self) -> None:
-        self.know(())
+    def redial(self, dialling: Dialling) -> None:
+        """New connections are made so; those that are open end when they are idle."""
+        self.dialling = dialling
+        for each in self.endpoints:
+            each.dialling = dialling
+            each.close()
+
+    def _endpoint(self, instance: Instance) -> Endpoint:
+        return Endpoint(self.name, instance, self.config.breaker, self.dialling)
 
 
 def _told(error: BaseException) -> str:

@@ -99,7 +99,7 @@ class Supervision:
         self._upgrade_until = 0.0
         self._probe_at = 0.0
         self._unanswered = 0
-        self._is_heard = False  # the current one has answered before
+        self._is_responsive = False  # the current one is, or was once
 
     def begin(self, now: float) -> list[Action]:
         """The first start."""
@@ -111,6 +111,7 @@ class Supervision:
             return self._take_over(now)
         if proxy != self._current or not self._change(Event.READY):
             return []
+        self._is_responsive = True
         is_first, self._was_ready = not self._was_ready, True
         return [Announce(proxy, is_first)]
 
@@ -149,7 +150,7 @@ class Supervision:
 
     def heard(self) -> None:
         """The question whether the proxy lives was answered."""
-        self._unanswered, self._is_heard = 0, True
+        self._unanswered, self._is_responsive = 0, True
 
     def tick(self, now: float) -> list[Action]:
         """Time has passed; call it at `wakes_at` at the latest."""
@@ -180,7 +181,7 @@ class Supervision:
 
     def _watch(self, now: float) -> None:
         """A proxy has just begun, or has just become the one that counts."""
-        self._started_at, self._unanswered, self._is_heard = now, 0, False
+        self._started_at, self._unanswered, self._is_responsive = now, 0, False
         self._probe_at = now + self.limits.probe_every_s
 
     def _lose(self, code: int, now: float) -> list[Action]:
@@ -210,6 +211,7 @@ class Supervision:
         self._early_deaths = 0
         self._leaving[old] = now + self.limits.drain_s + GRACE_S
         self._watch(now)
+        self._is_responsive = True
         said = Say("upgraded: the new proxy has taken over, the old one drains")
         return [Announce(self._current, is_first=False), Signal(old, "USR2"), said]
 
@@ -230,7 +232,7 @@ class Supervision:
             return []
         self._probe_at = now + self.limits.probe_every_s
         # one that is still starting has the time of a start
-        patience_s = self.limits.patience_s if self._is_heard else self.limits.upgrade_s
+        patience_s = self.limits.patience_s if self._is_responsive else self.limits.upgrade_s
         if self._unanswered * self.limits.probe_every_s < patience_s:
             self._unanswered += 1
             return [Probe()]

@@ -196,8 +196,8 @@ def _listener(address: str) -> socket.socket:
         return socket.create_server(host_and_port(address), backlog=BACKLOG)
     except OSError as error:
         raise OSError(
-            f"address {address!r}: {error.strerror}; accepted: an address of this machine with"
-            " a free port, or port 0 for any"
+            f"address {address!r}: {os.strerror(error.errno or 0)}; accepted: an address of this"
+            " machine with a free port, or port 0 for any"
         ) from error
 
 

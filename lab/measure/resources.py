@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -31,13 +31,20 @@ def resident_bytes(group: int) -> int:
     return sum(_kib(pid, "VmRSS") for pid, _ in _members(group)) * 1024
 
 
-def growth_bytes(group: int, during: Callable[[], object]) -> int:
-    """By how much the resident memory at its peak exceeds what it was before `during`."""
-    for pid, _ in _members(group):
-        (PROC / str(pid) / "clear_refs").write_text(FORGET_THE_PEAK)
-    before = resident_bytes(group)
-    during()
-    return sum(_kib(pid, "VmHWM") for pid, _ in _members(group)) * 1024 - before
+class Peak:
+    """By how much the resident memory of some groups has exceeded what it was at first."""
+
+    def __init__(self, groups: Sequence[int]) -> None:
+        self._groups = groups
+        for group in groups:
+            for pid, _ in _members(group):
+                (PROC / str(pid) / "clear_refs").write_text(FORGET_THE_PEAK)
+        self._before = sum(map(resident_bytes, groups))
+
+    def growth_bytes(self) -> int:
+        """The largest so far; each process at its own peak."""
+        pids = [pid for group in self._groups for pid, _ in _members(group)]
+        return sum(_kib(pid, "VmHWM") for pid in pids) * 1024 - self._before
 
 
 def _members(group: int) -> Iterator[tuple[int, list[str]]]:

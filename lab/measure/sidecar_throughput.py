@@ -116,8 +116,9 @@ def figures(path: str, connections: int, runs: Mapping[str, Sequence[Run]]) -> l
     ]
     fallback = FALLBACK if path != "mtls" else None
     found.append(_compare("fallback", cell, EQUAL, asyncio_, runs[EQUAL], fallback))
+    little_cpu = LITTLE_CPU if path != "mtls" else None
     found += [
-        _compare("cpu", cell, peer, ours, runs[peer], LITTLE_CPU)
+        _compare("cpu", cell, peer, ours, runs[peer], little_cpu)
         for peer in PEERS[path]
         if peer != "none"
     ]

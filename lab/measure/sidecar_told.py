@@ -7,6 +7,7 @@ from pathlib import Path
 
 NEVER_REACHED = 1_000_000  # a quota that is counted and never refuses
 LONG_S = 3600.0
+USUAL_S = (3.0, 0.5)  # of a whole request, of a try
 
 
 def outbound(
@@ -14,7 +15,7 @@ def outbound(
     ports: Sequence[int],
     endpoints: Sequence[int],
     certified: bool = False,
-    timeouts_s: tuple[float, float] = (3.0, 0.5),
+    timeouts_s: tuple[float, float] = USUAL_S,
 ) -> str:
     """The sidecar of a caller: whom it asks is `inventory`.
 

@@ -39,13 +39,14 @@ def ask(url: str, connections: int, seconds: float, headers: Mapping[str, str]) 
     wrk counts whole seconds only; `seconds` is rounded up to one. Raises CannotMeasure if it fails
     or if any answer was an error: a refusal is cheaper than an answer and must not look like speed.
     """
-    load = _ask(url, connections, seconds, headers)
-    if load.failed or not load.requests:
-        raise CannotMeasure(f"{load.failed} of {load.requests} requests to {url} failed")
-    return load
+    found = load(url, connections, seconds, headers)
+    if found.failed or not found.requests:
+        raise CannotMeasure(f"{found.failed} of {found.requests} requests to {url} failed")
+    return found
 
 
-def _ask(url: str, connections: int, seconds: float, headers: Mapping[str, str]) -> Load:
+def load(url: str, connections: int, seconds: float, headers: Mapping[str, str]) -> Load:
+    """The same, failures and all. Raises CannotMeasure if wrk itself fails."""
     whole_s = max(1, round(seconds))
     told = [part for name, value in headers.items() for part in ("-H", f"{name}: {value}")]
     argv = ["wrk", "-t1", f"-c{connections}", f"-d{whole_s}s", *told, url]

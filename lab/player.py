@@ -43,6 +43,9 @@ def play(era: Era, console: Console) -> None:
     for number, scene in enumerate(story.scene, start=1):
         console.print()
         say(console, f"{number}. {scene.title}", "bold")
+        if scene.missing:
+            say(console, f"(Left out: {scene.missing} is not installed.)", "dim")
+            continue
         if scene.say:
             say(console, scene.say)
         _play_scene(era, scene, console)
@@ -64,6 +67,8 @@ def _play_scene(era: Era, scene: Scene, console: Console) -> None:
             knobs=Knobs(**scene.knobs),
             seed=scene.seed,
             instances=scene.instances,
+            variants=scene.variants(era.folder),
+            catalogue=era.folder / scene.catalogue if scene.catalogue else None,
         ) as stage,
     ):
         since = beginning(stage)

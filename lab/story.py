@@ -17,12 +17,15 @@ Each era has its own in `story.toml`, beside its code:
     look = "..."                                 # after: what to look at
 
 Optional in a scene: patience_s, seed, rows (of the ladder at most; 0: no ladder), stores (show
-what lies in both), instances (of inventory, from era 3 on). A story is a test of itself: another
-answer than `expect` ends it.
+what lies in both), instances (of inventory, from era 3 on), programs (another program for a role,
+as {inventory-1 = ["node", "inventory.mjs"]}; without `node` the scene is left out), catalogue (a
+file of goods); files lie beside the story. A story is a test of itself: another answer than
+`expect` ends it.
 """
 
 from __future__ import annotations
 
+import shutil
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
@@ -30,7 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.find import FORMS, Era
-from lab.stage import INSTANCES, MOST_INSTANCES
+from lab.stage import INSTANCES, MOST_INSTANCES, Variant
 from lab.wire import KnobError, Knobs
 
 FILE = "story.toml"
@@ -56,6 +59,19 @@ class Scene:
     rows: int = 24
     stores: bool = False
     instances: int = INSTANCES
+    programs: dict[str, list[str]] = field(default_factory=dict)
+    catalogue: str = ""
+
+    @property
+    def missing(self) -> str:
+        """A program that this scene needs and this machine has not; else empty."""
+        needed = [argv[0] for argv in self.programs.values()]
+        return next((each for each in needed if not shutil.which(each)), "")
+
+    def variants(self, folder: Path) -> dict[str, Variant]:
+        """Its programs; what is a file in `folder` is that file."""
+        argvs = self.programs.items()
+        return {role: Variant([_found(word, folder) for word in argv]) for role, argv in argvs}
 
 
 @dataclass(frozen=True)
@@ -67,6 +83,10 @@ class Story:
     fails: str
     next: str
     scene: tuple[Scene, ...]
+
+
+def _found(word: str, folder: Path) -> str:
+    return str(folder / word) if (folder / word).is_file() else word
 
 
 def has_story(era: Era) -> bool:
@@ -100,6 +120,9 @@ def _check(scene: Scene, path: Path) -> None:
     if not 1 <= scene.instances <= MOST_INSTANCES:
         accepted = f"1 to {MOST_INSTANCES}"
         raise StoryError(f"{path}: instances is {scene.instances!r}; accepted: {accepted}")
+    if not all(argv and isinstance(argv, list) for argv in scene.programs.values()):
+        accepted = "a table of lists, the words of a command"
+        raise StoryError(f"{path}: programs is {scene.programs!r}; accepted: {accepted}")
     try:
         Knobs(**scene.knobs)
     except (KnobError, TypeError) as error:

@@ -35,6 +35,8 @@ LIBRARIES = (
     "jwt",
     "prometheus_client",
     "requests",
+    "rich.console",
+    "rich.progress",
     "urllib3",
     "waitress.server",
     "werkzeug",

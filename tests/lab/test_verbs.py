@@ -19,12 +19,15 @@ from lab.label import Packets
 from lab.stage import Stage
 from lab.trace import read_event
 from lab.verbs.up import introduction
-from tests.lab.processes import FORMS
+from tests.lab.processes import FORMS, forked
 
 
 def run(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "lab", *arguments],
+    """Forked, unless something else stands on its input or in its environment."""
+    command = [sys.executable, "-m", "lab", *arguments]
+    told = None if stdin or environment else forked(command)
+    return told or subprocess.run(
+        command,
         input=stdin,
         capture_output=True,
         text=True,

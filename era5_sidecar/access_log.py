@@ -54,7 +54,7 @@ class AccessLog:
         """One request has ended. now: seconds since 1970."""
         if self._path == NOWHERE:
             return
-        if not (target.isprintable() and method.isalpha()) or " " in target:
+        if not (target.isprintable() and method.isalpha()) or " " in target or not target:
             method, target = _one_word(method), _one_word(target)
         self._lines.append(
             f"{int(now * 1000)} {direction} {caller or '-'} {method} {target[:LONGEST_TARGET]}"

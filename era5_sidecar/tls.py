@@ -72,7 +72,7 @@ def _context(protocol: ssl._SSLMethod, config: TlsConfig) -> ssl.SSLContext:
         context.load_cert_chain(config.certificate, config.key, password=_no_password)
     except (ssl.SSLError, ValueError) as error:
         # which of the two it is OpenSSL does not always say; the key's own path is not told
-        reason = getattr(error, "reason", None) or "no certificate and key in PEM"
+        reason = str(error) if isinstance(error, ValueError) else error.reason or "no PEM"
         problem = f"is {config.certificate!r}: accepted is a certificate in PEM and its key"
         raise ConfigError("tls.certificate", f"{problem} ({reason})") from error
     return context

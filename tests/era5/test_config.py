@@ -6,6 +6,7 @@ import re
 import time
 import tomllib
 import typing
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -40,8 +41,8 @@ def keys(kind: type = SidecarConfig, at: str = "") -> typing.Iterator[str]:
         where = f"{at}{field.name}"
         yield where
         if inner:
-            star = ".*" if typing.get_origin(hint) not in (None, typing.Union) else ""
-            yield from keys(inner[0], f"{where}{'' if '|' in str(hint) else star}.")
+            is_many = typing.get_origin(hint) in (tuple, Mapping)
+            yield from keys(inner[0], f"{where}.*." if is_many else f"{where}.")
 
 
 def found(table: object, at: str = "") -> typing.Iterator[str]:

@@ -21,11 +21,16 @@ def outbound(config: SidecarConfig, calls: OutboundConfig) -> Json:
     return {"name": "outbound", "address": where, "filter_chains": [chain]}
 
 
+def cluster_of(service: str) -> str:
+    """Its name, which is none of those of our own: app, collector. Raises ConfigError."""
+    return f"to-{safe.name(service)}"
+
+
 def clusters(config: SidecarConfig, calls: OutboundConfig, folder: str) -> list[Json]:
     """One cluster for each service; its instances are in a file that Envoy watches."""
     return [
         {
-            "name": service,
+            "name": cluster_of(service),
             "type": "EDS",
             "eds_cluster_config": {
                 "eds_config": {
@@ -54,7 +59,7 @@ def endpoints(service: str, urls: Sequence[str]) -> Json:
     ]
     assignment = {
         "@type": f"{TYPES}.config.endpoint.v3.ClusterLoadAssignment",
-        "cluster_name": safe.name(service),
+        "cluster_name": cluster_of(service),
         "endpoints": [{"lb_endpoints": places}],
     }
     return {"resources": [assignment]}
@@ -96,7 +101,11 @@ def _route(service: str, client: ClientConfig, retry_on: str) -> Json:
         ],
         "host_selection_retry_max_attempts": 3,
     }
-    return {"cluster": service, "timeout": seconds(client.deadline_s), "retry_policy": retry}
+    return {
+        "cluster": cluster_of(service),
+        "timeout": seconds(client.deadline_s),
+        "retry_policy": retry,
+    }
 
 
 def _balance(client: ClientConfig) -> Json:

@@ -119,6 +119,7 @@ def _outbound(
     yield from section(
         "frontend outbound",
         f"bind {host}:{port}",
+        "option http-buffer-request",  # what was passed on as it came cannot be sent again
         *trace("outbound", config.log),
         "http-request set-uri %[pathq]",  # clients of a proxy send http://inventory/...
         *(

@@ -161,7 +161,7 @@ def _upstream(service: str, upstream: UpstreamConfig, urls: Sequence[str]) -> Li
     ]
     choice = ["random two least_conn;"] if upstream.client.balancer.kind == "p2c" else []
     body = [*choice, *servers, f"keepalive {min(1000, upstream.most_connections)};"]
-    return [f"upstream {service} {{", *indented([*body, "keepalive_requests 1000000000;"]), "}"]
+    return [f"upstream to-{service} {{", *indented([*body, "keepalive_requests 1000000000;"]), "}"]
 
 
 def _fails(breaker: BreakerConfig) -> str:
@@ -186,7 +186,7 @@ def _calls(
         f"proxy_next_upstream_timeout {ceil(client.deadline_s * 1000)}ms;",
         *(_client_tls(tls, service) if tls else []),
         *refusals("true"),
-        f"location / {{ proxy_pass {'https' if tls else 'http'}://{service}; }}"
+        f"location / {{ proxy_pass {'https' if tls else 'http'}://to-{service}; }}"
         if is_known
         else "location / { return 503; }",
     ]

@@ -9,6 +9,7 @@ from era5_sidecar.config import ANYONE, InboundConfig, Rule, SidecarConfig, TlsC
 
 Lines = list[str]
 SMALLEST_ZONE = "32k"
+OTHERS = "quota__"  # no caller has this: a name begins with a letter or digit
 AMBIGUOUS = safe.AMBIGUOUS.replace("$", "[?]|$")  # its variable holds the query, too
 
 
@@ -58,7 +59,7 @@ def rules(inbound: InboundConfig) -> Iterator[str]:
             yield f'map $caller $quota_{_word(caller)} {{ "{caller}" "{caller}"; default ""; }}'
     if ANYONE in inbound.quotas:
         own = " ".join(f'"{caller}" "";' for caller in callers if caller in inbound.quotas)
-        yield f'map $caller $quota_others {{ {own} default "others"; }}'
+        yield f'map $caller ${OTHERS} {{ {own} default "others"; }}'
 
 
 def _pattern(caller: str, rule: Rule) -> str:
@@ -85,7 +86,7 @@ def quota_zones(inbound: InboundConfig) -> Iterator[str]:
 
 
 def _zone(caller: str) -> str:
-    return "quota_others" if caller == ANYONE else f"quota_{_word(safe.name(caller))}"
+    return OTHERS if caller == ANYONE else f"quota_{_word(safe.name(caller))}"
 
 
 def _rate(quota: QuotaConfig) -> str:
@@ -118,11 +119,11 @@ def server(config: SidecarConfig) -> Lines:
         "    limit_req_status 429;",
         f"    limit_conn in_flight {inbound.most_in_flight};",
         "    limit_conn_status 503;",
-        "    proxy_pass http://app_;",
+        "    proxy_pass http://app;",
         "}",
     ]
     kept = "keepalive 64; keepalive_requests 1000000000;"
-    upstream = f"upstream app_ {{ server {app} max_fails=0; {kept} }}"
+    upstream = f"upstream app {{ server {app} max_fails=0; {kept} }}"
     return [upstream, "server {", *indented(body), "}"]
 
 

@@ -35,6 +35,7 @@ class Program:
         self._folder = folder
         self._known: dict[str, tuple[Instance, ...]] = {}
         self._process: subprocess.Popen[bytes] | None = None
+        self._workers: tuple[int, ...] = ()
         self._is_over = False
 
     def write(self) -> bool:
@@ -87,8 +88,10 @@ class Program:
         pause_s = 0.0
         while not self._is_over:
             if self._process and self._process.poll() is None:
+                self._workers = _children(self._process.pid)
                 await asyncio.sleep(LOOK_AGAIN_S)
                 continue
+            self._end_workers()
             self._say(f"{self._name} ended; it is started again in {pause_s:g} s")
             await asyncio.sleep(pause_s)
             pause_s = min(LONGEST_PAUSE_S, max(0.1, 2 * pause_s))
@@ -107,6 +110,22 @@ class Program:
             await asyncio.sleep(LOOK_AGAIN_S)
         self._process.kill()
         self._process.wait()
+        self._end_workers()
+
+    def _end_workers(self) -> None:
+        """nginx's outlive their master, and would keep its sockets."""
+        for worker in self._workers:
+            with suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGKILL)
+        self._workers = ()
+
+
+def _children(pid: int) -> tuple[int, ...]:
+    """Those of a process, where the system says so in a file."""
+    try:
+        return tuple(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+    except OSError:
+        return ()
 
 
 async def _drain(config: SidecarConfig) -> None:

@@ -2,7 +2,8 @@
 
 An era that defines a packet offers `summary(frame: bytes) -> str` in its module `packet`. For the
 others a frame is what the kernel made of it: a UDP datagram, or a TCP segment with its numbers
-counted from the start of the connection. Of HTTP the first line is told, and what it is about.
+counted from the start of the connection. Of HTTP the first line is told, and what it is about; of
+TLS only that it is.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ REQUEST = re.compile(r"(GET|HEAD|PUT|POST|PATCH|DELETE|OPTIONS) (\S+)")
 RESPONSE = re.compile(r"HTTP/1\.[01] ([0-9]{3}) ?([^\r\n]*)")
 OUTCOME = re.compile(r'"outcome": ?"(\w+)"')
 NUMBER = re.compile(r"\b(seq|ack)=([0-9]+)")
+TLS = {20: "cipher", 21: "alert", 22: "handshake", 23: "record"}  # RFC 8446, section 5.1
 FLAGS = ((SYN, "SYN"), (FIN, "FIN"), (RST, "RST"))
 
 
@@ -121,6 +123,8 @@ def said(message: bytes, size: int) -> str:
     if response := RESPONSE.match(text):
         outcome = OUTCOME.search(text)
         return f"{response[1]} {outcome[1] if outcome else response[2].lower()}".rstrip()
+    if message[1:2] == b"\x03" and message[0] in TLS:
+        return f"TLS {TLS[message[0]]}, {size} bytes"
     start = message.find(b"{")
     if not 0 <= start <= 4:  # era 2 puts a length of four bytes before it
         return f"{size} bytes"

@@ -19,27 +19,15 @@ the proxy, and the supervisor starts another one; `crash` is of all that would, 
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 
-from lab.cast.beside import (
-    SUFFIX,
-    Beside,
-    Places,
-    kill_proxy,
-    make_certificates,
-    upgrade_proxy,
-)
-from lab.cast.crew import Crew
-from lab.cast.entrance import Entrance
+from lab.cast.beside import SUFFIX, kill_proxy, upgrade_proxy
 from lab.cast.http import HEAD_BYTES
-from lab.cast.paths import Paths, new_instance, require_one_of
-from lab.cast.registrar import registry_options
+from lab.cast.pairs import Pairs
+from lab.cast.paths import new_instance, require_one_of
 from lab.cast.setting import Setting, Variant
-from lab.launch import Role
 from lab.trace import Event
-from lab.wire.namespaces import Host
 from lab.wire.process import WireProcess
 
 
@@ -53,31 +41,25 @@ class MeshCast:
         services' own sockets lie there. Raises HostError, RoleFailed, ValueError if there is
         nothing to capture.
         """
-        self._setting = setting
-        self._variants = dict(variants)
+        self._pairs = Pairs(setting, variants, socket)
+        self.roles = self._pairs.roles
+        self.secret = self._pairs.secret
         self._socket = socket
         self._is_real = setting.form == "real"
-        self._entrance = Entrance(setting, socket)
-        self._beside: dict[str, Beside] = {}  # by the instance that they stand beside
-        self._crew = Crew()
-        self.roles = self._crew.roles
-        self.secret = setting.new_secret()
-        self._outbound = ""  # http_proxy of orders
-        self._certificates = setting.directory / "certificates"
         names = [f"inventory-{number}" for number in range(1, instances + 1)]
-        setting.ends.callback(self._stop)
+        setting.ends.callback(self._pairs.stop)
         if not self._is_real:
-            self._begin_services(names)  # while the relay starts
-        make_certificates(setting, self._certificates, ["orders", "inventory"])
+            self._pairs.begin_services(["registry", *names])  # while the relay starts
+        self._pairs.make_certificates()
         self.wire = setting.ends.enter_context(setting.lay_wire(HEAD_BYTES))
-        self._paths = Paths(self.wire, self._is_real)
-        setting.ends.callback(self._stop)  # so that all end before the wire does
+        self._pairs.join(self.wire)
+        setting.ends.callback(self._pairs.stop)  # so that all end before the wire does
 
         if self._is_real:
-            self._begin_services(names)
-        self._crew.wait_ready("registry")
-        self._begin_sidecars(names)
-        self._crew.wait_ready()
+            self._pairs.begin_services(["registry", *names])
+        self._pairs.crew.wait_ready("registry")
+        self._pairs.begin_sidecars(names)
+        self._pairs.crew.wait_ready()  # all are registered when orders' sidecar first asks
         self._launch("orders")
 
     @property
@@ -98,7 +80,7 @@ class MeshCast:
 
     def wire_of(self, name: str) -> WireProcess:
         """The wire, its verbs meant for one instance's path. ValueError if it is not to be had."""
-        return self._paths.wire_of(name, self.instances)
+        return self._pairs.paths.wire_of(name, self.instances)
 
     def add(self, name: str) -> str:
         """Start one more instance and its sidecar; its name."""
@@ -122,16 +104,16 @@ class MeshCast:
     def crash(self, name: str) -> None:
         """kill -9 of a service with its sidecar, or of a sidecar with who starts its proxy."""
         self.roles[name].kill()
-        if self._crew.is_running(name + SUFFIX):
+        if self._pairs.crew.is_running(name + SUFFIX):
             self.roles[name + SUFFIX].kill()
-        self._refuse(name)
+        self._pairs.refuse(name)
 
     def terminate(self, name: str) -> int:
         """SIGTERM; the exit code. Before a service its sidecar, which sees its callers off."""
-        if self._crew.is_running(name + SUFFIX):
+        if self._pairs.crew.is_running(name + SUFFIX):
             self.roles[name + SUFFIX].terminate()
         code = self.roles[name].terminate()
-        self._refuse(name)
+        self._pairs.refuse(name)
         return code
 
     def restart(self, name: str, variant: Variant | None) -> None:
@@ -139,15 +121,16 @@ class MeshCast:
         if that does not run.
         """
         if variant:
-            self._variants[name] = variant
+            self._pairs.variants[name] = variant
         self.roles[name].kill()
         instance = name.removesuffix(SUFFIX)
         if name == instance:
-            self._crew.begin(self._service(name))
-        if name != instance or (name != "registry" and not self._crew.is_running(name + SUFFIX)):
-            self._begin_sidecar(instance)
-            self._learn(instance)
-        self._crew.wait_ready()
+            self._pairs.crew.begin(self._pairs.service(name))
+        if name != instance or (
+            name != "registry" and not self._pairs.crew.is_running(name + SUFFIX)
+        ):
+            self._pairs.restart_sidecar(instance)
+        self._pairs.crew.wait_ready()
 
     def reload(self, name: str) -> None:
         """SIGHUP: the sidecar, or the one of this service, reads its file again."""
@@ -156,7 +139,7 @@ class MeshCast:
     def change_policy(self, name: str, key: str, value: object) -> None:
         """Write it into the sidecar's file, and have that read again."""
         sidecar = self._sidecar_of(name)
-        self._beside[sidecar.removesuffix(SUFFIX)].set(key, value)
+        self._pairs.beside[sidecar.removesuffix(SUFFIX)].set(key, value)
         self.reload(sidecar)
 
     def upgrade(self, name: str, release: Path | None) -> None:
@@ -165,98 +148,21 @@ class MeshCast:
         """
         sidecar = self._sidecar_of(name)
         if release:
-            self._beside[sidecar.removesuffix(SUFFIX)].set("release", str(release.resolve()))
+            self._pairs.beside[sidecar.removesuffix(SUFFIX)].set("release", str(release.resolve()))
         upgrade_proxy(self.roles[sidecar])
 
     def name_ends(self, event: Event) -> Event:
         """With the name of the instance where a real wire says inventory."""
-        return self._paths.name_ends(event)
+        return self._pairs.paths.name_ends(event)
 
     def _launch(self, name: str) -> None:
         """Start one with its sidecar, and wait until both are ready."""
-        if name != "orders":  # that one must be told where its sidecar is
-            self._crew.begin(self._service(name))
-        self._begin_sidecars([name])
-        self._crew.wait_ready()
-
-    def _begin_services(self, names: Sequence[str]) -> None:
-        """And the registry, which all sidecars must be told of."""
-        for name in ("registry", *names):
-            self._crew.begin(self._service(name))
-
-    def _service(self, name: str) -> Role:
-        variant = self._variants.get(name) or Variant()
-        if name == "registry":
-            known = self.roles.get(name)  # where it was it starts again
-            listen = known.address if known else f"http://{self._setting.inventory_host}:0"
-            options = registry_options(self.secret, self._is_real)
-            asked = ["registry", "--listen", listen, *options]
-            return self._setting.role(name, asked, self._host(name), variant)
-        asked = ["--listen", self._address_of(name), "--store", str(self._setting.store(name))]
-        if name == "orders":
-            proxy = {"http_proxy": self._outbound, "no_proxy": "", "NO_PROXY": ""}
-            variant = replace(variant, environment={**variant.environment, **proxy})
-            return self._setting.role(name, ["orders", *asked], self._host(name), variant)
-        service = ["inventory", "--name", name, *self._setting.goods]
-        return self._setting.role(name, [*service, *asked], self._host(name), variant)
-
-    def _begin_sidecars(self, names: Sequence[str]) -> None:
-        """Of new instances, each where ports are free."""
-        for name in names:
-            if name != "orders":
-                self._paths.open(name)
-            places = Places(
-                "127.0.0.1" if name == "orders" else self._setting.inventory_host,
-                self._address_of(name),
-                self._paths.advertised(name),
-                self.registry_url,
-                self.secret,
-                self._certificates,
-            )
-            self._beside[name] = Beside(self._setting, name, places)
-            self._begin_sidecar(name)
-        for name in names:
-            self._learn(name)
-
-    def _begin_sidecar(self, instance: str) -> None:
-        beside = self._beside[instance]
-        variant = self._variants.get(beside.name)
-        self._crew.begin(beside.role(self._host(instance), variant))
-
-    def _learn(self, instance: str) -> None:
-        """Where its sidecar listens, and tell whoever must know."""
-        listens = self.roles[instance + SUFFIX].wait_listens()
-        self._beside[instance].stay_at(listens)
-        if instance != "orders":
-            self._paths.lead_to(instance, listens["inbound"])
-            return
-        self._outbound = listens["outbound"]
-        self._entrance.open(listens["inbound"], self._host(instance))
-        if instance not in self.roles:
-            self._crew.begin(self._service(instance))
-
-    def _address_of(self, service: str) -> str:
-        """A file, which only we can open, also from another network namespace."""
-        return f"unix:{self._socket.with_name(service)}.sock"
+        self._pairs.begin_services([name])
+        self._pairs.begin_sidecars([name])
+        self._pairs.crew.wait_ready()
 
     def _sidecar_of(self, name: str) -> str:
         sidecar = name.removesuffix(SUFFIX) + SUFFIX
         if sidecar not in self.roles:
             raise ValueError(f"{name} has no sidecar")
         return sidecar
-
-    def _host(self, instance: str) -> Host | None:
-        if not self._is_real:
-            return None
-        return self.wire.orders if instance == "orders" else self.wire.inventory
-
-    def _refuse(self, name: str) -> None:
-        """Nobody is there: let whatever listens in its place, door or relay, refuse connections."""
-        instance = name.removesuffix(SUFFIX)
-        self._paths.close(instance)
-        if instance == "orders":
-            self._entrance.close()
-
-    def _stop(self) -> None:
-        self._entrance.stop()
-        self._crew.stop()

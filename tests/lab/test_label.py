@@ -35,3 +35,8 @@ def test_a_message_is_told_by_what_it_says(frame, told):
 
 def test_a_long_message_tells_its_size():
     assert said(b'{"outcome": "catalogue", "pro', 400_000) == "catalogue… 400,000 bytes"
+
+
+def test_of_what_is_encrypted_only_its_kind_can_be_told():
+    assert said(bytes.fromhex("1603010200010001"), 517) == "TLS handshake, 517 bytes"
+    assert said(bytes.fromhex("17030300451234"), 331) == "TLS record, 331 bytes"

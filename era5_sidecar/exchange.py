@@ -11,6 +11,7 @@ from era5_sidecar.connection import NEVER, Connection, Cut, TooLate, resume
 from era5_sidecar.http1 import UNTIL_CLOSE, BadMessage, RequestHead, ResponseHead
 from era5_sidecar.upstream import Endpoint, ToUpstream
 
+LAST_ANSWER = b"Connection: close\r\n"
 MOST_KEPT_BYTES = 65536  # of an answer that is judged before it is relayed
 
 
@@ -51,7 +52,7 @@ class Question:
         self._start = start
 
     def wire(self) -> bytes:
-        return b"%b%b\r\n%b" % (self.head.start(), self.fields, self._start)
+        return self.head.with_body(self.fields, self._start)
 
 
 class Reply:
@@ -82,63 +83,34 @@ async def ask(
     ConnectionLost, BadAnswer; CallerGone; BadMessage and TooLate of the caller's own making.
     """
     until = now + question.timeout_s
-    up = endpoint.kept(now)
-    if up is not None:
-        try:
-            return await _ask_over(up, question, caller, limits, until, keeps, added)
-        except _Stale:
-            # It was closed while our request was on its way: the oldest race of keep-alive.
-            if not (question.head.may_repeat and question.is_whole):
-                name = endpoint.instance.name
-                raise ConnectionLost(f"{name}: closed as the request left") from None
-    up = await endpoint.fresh(until)
-    return await _ask_over(up, question, caller, limits, until, keeps, added)
-
-
-class _Stale(Exception):
-    """A kept connection ended before a byte of the answer."""
-
-
-async def _ask_over(
-    up: ToUpstream,
-    question: Question,
-    caller: FromCaller,
-    limits: LimitsConfig,
-    until: float,
-    keeps: Keeps,
-    added: bytes,
-) -> Reply:
-    if caller.is_lost:
-        up.abort()
-        raise CallerGone
-    caller.asking = up
+    up = endpoint.kept(now) or await endpoint.fresh(until)
     upload = None
     is_clean = False
     try:
+        if caller.is_lost:
+            raise CallerGone
+        caller.asking = up
         up.deadline = until
         up.write(question.wire())
         if question.rest is not None:
             upload = Upload(question, question.rest, caller, up, limits.body_s)
-        head = None
-        while head is None or head.status < 200:  # interim answers end here: RFC 9110, 15.2
-            raw = await up.read_head(limits.most_head_bytes)
-            if raw is None:
-                raise Cut("the end came before an answer")
-            head = ResponseHead(raw, question.head.method, limits.most_headers)
-            if head.status == 101:
-                raise BadMessage("it changes to a protocol that nobody asked for")
-        kept = None
+        head = await _answer_head(up, question.head.method, limits)
         if keeps(head):
             body = Body(up, head.size)
             kept = await body.whole(MOST_KEPT_BYTES)
             is_clean = body.is_over and not head.is_last
-            kept = kept if body.is_over else None
+            return Reply(head, kept if body.is_over else None)
+        if 0 <= head.size <= len(up.buffer):  # the usual case: all of it is here already
+            _relay_whole(up, head, caller, added)
         else:
-            await _relay_answer(up, head, caller, limits, added)
-            is_clean = not head.is_last
-        return Reply(head, kept)
+            await _relay_pieces(up, head, caller, limits, added)
+        is_clean = not head.is_last
+        return Reply(head, None)
     except (Cut, BadMessage, TooLate) as error:
-        raise _meaning(error, up, caller, upload) from error
+        failure = _meaning(error, up, caller, upload)
+        is_stale = isinstance(failure, Stale) and question.is_whole and question.head.may_repeat
+        if not is_stale:
+            raise failure from error
     finally:
         caller.asking = None
         up.deadline = NEVER
@@ -147,24 +119,49 @@ async def _ask_over(
             caller.is_spent = True  # the rest of the body stands before the next request
             is_clean = False
         if is_clean:
-            up.endpoint.give_back(up, time.monotonic())
+            endpoint.give_back(up, time.monotonic())
         else:
             up.close()
+    endpoint.close()  # the others have been idle for longer
+    return await ask(endpoint, question, caller, limits, now, keeps, added)
 
 
-async def _relay_answer(
+class Stale(ConnectionLost):
+    """A kept connection ended before a byte of the answer: closed, perhaps, while our request was
+    on its way, which is the oldest race of keep-alive (RFC 9112, section 9.3.1).
+    """
+
+
+async def _answer_head(up: ToUpstream, method: bytes, limits: LimitsConfig) -> ResponseHead:
+    """Of the final answer; interim ones end here (RFC 9110, section 15.2)."""
+    while True:
+        raw = await up.read_head(limits.most_head_bytes)
+        if raw is None:
+            raise Cut("the end came before an answer")
+        head = ResponseHead(raw, method, limits.most_headers)
+        if head.status >= 200:
+            return head
+        if head.status == 101:
+            raise BadMessage("it changes to a protocol that nobody asked for")
+
+
+def _relay_whole(up: ToUpstream, head: ResponseHead, caller: FromCaller, added: bytes) -> None:
+    caller.has_answer = True
+    if caller.is_spent:
+        added += LAST_ANSWER
+    caller.write(b"%b%b\r\n%b" % (head.start(), added, up.buffer[: head.size]))
+    up.buffer = up.buffer[head.size :]
+
+
+async def _relay_pieces(
     up: ToUpstream, head: ResponseHead, caller: FromCaller, limits: LimitsConfig, added: bytes
 ) -> None:
     if head.size == UNTIL_CLOSE:
         caller.is_spent = True  # its end will be the end of the connection
-    last = b"Connection: close\r\n" if caller.is_spent else b""
-    start = b"%b%b%b\r\n" % (head.start(), added, last)
+    if caller.is_spent:
+        added += LAST_ANSWER
     caller.has_answer = True
-    if 0 <= head.size <= len(up.buffer):  # the usual case: all of it is here already
-        caller.write(start + up.buffer[: head.size])
-        up.buffer = up.buffer[head.size :]
-        return
-    caller.write(start)
+    caller.write(b"%b%b\r\n" % (head.start(), added))
     await relay(Body(up, head.size), up, caller, limits.body_s)
 
 
@@ -182,7 +179,7 @@ def _meaning(
     if isinstance(error, BadMessage):
         return BadAnswer(f"{name}: {error}")
     if up.served and not up.buffer and not caller.has_answer:
-        return _Stale()
+        return Stale(f"{name}: closed as the request left")
     return ConnectionLost(f"{name}: {error}")
 
 

@@ -125,13 +125,14 @@ class Call:
     def choose(self, now: float) -> Endpoint:
         """Whom to ask next; to be settled. Raises NoInstance, DeadlinePassed."""
         if self._deadline.left_s(now) <= 0:
-            raise DeadlinePassed("the deadline has passed: it was not sent")
+            passed = DeadlinePassed("the deadline has passed: it was not sent")
+            raise self._of_all(passed, f"attempt {self.attempt + 1}")
         upstream = self._upstream
         endpoint = upstream.balancer.pick(
             upstream.endpoints, lambda each: each.breaker.admits(now), self.tried
         )
         if endpoint is None:
-            raise NoInstance(f"no instance of {upstream.name} is known")
+            raise self._of_all(NoInstance(upstream.why_nobody), f"attempt {self.attempt + 1}")
         self.attempt += 1
         self.tried.append(endpoint)
         self._permit = endpoint.breaker.admit(now)  # None: in a panic, and it learns nothing

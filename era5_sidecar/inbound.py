@@ -75,14 +75,14 @@ class Inbound:
             caller.write(answers.refusal(failure, caller.is_spent))
             self._watching.refused("inbound", failure)
             status = answers.status_of(failure)
-            self._watching.came_in(caller.peer, request, status, now, span)
+            self._watching.came_in(caller.peer, request, status, time.monotonic() - now, span)
             return
         admission.in_flight += 1
         try:
             status = await self._ask_app(request, caller, deadline, span)
         finally:
             admission.in_flight -= 1
-            self._watching.came_in(caller.peer, request, status, now, span)
+            self._watching.came_in(caller.peer, request, status, time.monotonic() - now, span)
 
     async def _ask_app(
         self, request: RequestHead, caller: FromCaller, deadline: Deadline, span: Span

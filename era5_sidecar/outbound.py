@@ -7,9 +7,9 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 
+from era4_framework.config import ClientConfig
 from era4_framework.errors import (
     CallFailed,
-    NoInstance,
     Overloaded,
     QuotaExceeded,
     Unreachable,
@@ -22,7 +22,7 @@ from era5_sidecar.discovery import Instance
 from era5_sidecar.exchange import CallerGone, FromCaller, Question, Reply, ask
 from era5_sidecar.filters import Call
 from era5_sidecar.http1 import RequestHead, ResponseHead
-from era5_sidecar.side import body_of, forget_body
+from era5_sidecar.side import body_of
 from era5_sidecar.tracing import Span, Spans
 from era5_sidecar.upstream import Dialling, Upstream
 from era5_sidecar.watching import Watching
@@ -50,6 +50,7 @@ class Outbound:
         self._waits = waits
         self._rng = rng
         self._services: dict[bytes, Upstream] = {}
+        self._nobody = Upstream("nobody", ClientConfig(), dialling, rng)
         self._known: dict[str, tuple[Instance, ...]] = {}
         self.apply(config)
 
@@ -70,6 +71,8 @@ class Outbound:
             upstream.know(static or self._known.get(name, ()))
             services[name.encode()] = services[b"%b:80" % name.encode()] = upstream
         self._services = services
+        known = ", ".join(asked) or "none"
+        self._nobody.why_nobody = f"no service of this name; accepted: {known}"
 
     def redial(self, dialling: Dialling) -> None:
         """From now on connections are made so, as with other certificates."""
@@ -96,63 +99,55 @@ class Outbound:
     async def answer(self, request: RequestHead, caller: FromCaller) -> None:
         now = time.monotonic()
         span = self._spans.below(request.special.get(b"traceparent"))  # of the first attempt
-        upstream = self._services.get(request.host)
-        callee = upstream.name if upstream else "nobody"
-        status, attempts, instance = 0, 0, ""
-        call = None
+        upstream = self._services.get(request.host) or self._nobody
+        status = 0
+        start, rest = await body_of(request, caller, self.limits)
+        question = Question(request, start, rest)
+        # as long as our caller waits, and never for ever
+        deadline = Deadline.after(now, upstream.config.deadline_s)
+        if span.parent in self._waits:
+            deadline = self._waits[span.parent].sooner(deadline)
+        call = Call(upstream, deadline, request.may_repeat, now)
         try:
-            if upstream is None:
-                known = ", ".join(each.name for each in self.upstreams())
-                raise NoInstance(f"no service of this name; accepted: {known}")
-            start, body = await body_of(request, caller, self.limits)
-            call = self._begin(upstream, request, span, now)
-            question = Question(request, start, body)
-            status = await self._until_answered(call, question, caller, span)
+            while not status:
+                reply, failure = await self._attempt(call, question, caller, span)
+                if failure is not None:
+                    status = await self._after(failure, reply, call, question, caller)
+                elif reply is not None:
+                    status = reply.head.status
         except CallFailed as failure:
             if caller.has_answer:
                 caller.abort()  # the answer was begun: its reader must see that it is not whole
                 raise CallerGone from failure
-            if call is None:
-                forget_body(request, caller)
-            elif not question.is_whole:
-                caller.is_spent = True
+            caller.is_spent = caller.is_spent or not question.is_whole
             self._watching.refused("outbound", failure)
             caller.write(answers.refusal(failure, caller.is_spent))
             status = answers.status_of(failure)
         finally:
-            if call is not None and call.tried:
-                attempts, instance = call.attempt, call.tried[-1].instance.name
-            self._watching.went_out(callee, request, status, now, span, instance, attempts)
+            self._watching.went_out(call, request, status, time.monotonic() - now, span)
 
-    def _begin(self, upstream: Upstream, request: RequestHead, span: Span, now: float) -> Call:
-        """As long as our caller waits, and never for ever."""
-        deadline = Deadline.after(now, upstream.config.deadline_s)
-        waits = self._waits.get(span.parent)
-        if waits is not None:
-            deadline = waits.sooner(deadline)
-        return Call(upstream, deadline, request.may_repeat, now)
-
-    async def _until_answered(
-        self, call: Call, question: Question, caller: FromCaller, span: Span
+    async def _after(
+        self,
+        failure: CallFailed,
+        reply: Reply | None,
+        call: Call,
+        question: Question,
+        caller: FromCaller,
     ) -> int:
-        """Attempts, until one is answered; the status that was relayed. Raises CallFailed."""
-        while True:
-            reply, failure = await self._attempt(call, question, caller, span)
-            if failure is None:
-                assert reply is not None  # noqa: S101  (one of the two)
-                return reply.head.status
-            if caller.has_answer or not question.is_whole:
-                raise failure  # a part of the answer is out, or a part of the request gone
-            try:
-                pause_s = call.pause_s(failure, time.monotonic())
-            except CallFailed:
-                if reply is None or call.lost not in (None, failure):
-                    raise
-                return _relay_kept(reply, failure, caller)  # its own words say more than ours
-            self._watching.retry(call.service)
-            await asyncio.sleep(pause_s)
-            if caller.is_lost:
-                raise CallerGone
+        """Wait before another attempt (0), or relay the failed answer; raises if there is none."""
+        if caller.has_answer or not question.is_whole:
+            raise failure  # a part of the answer is out, or a part of the request gone
+        try:
+            pause_s = call.pause_s(failure, time.monotonic())
+        except CallFailed:
+            if reply is None or call.lost not in (None, failure):
+                raise
+            return _relay_kept(reply, failure, caller)  # its own words say more than ours
+        self._watching.retry(call.service)
+        await asyncio.sleep(pause_s)
+        if caller.is_lost:
+            raise CallerGone
+        return 0
 
     async def _attempt(
         self, call: Call, question: Question, caller: FromCaller, span: Span
@@ -162,9 +157,10 @@ class Outbound:
         endpoint = call.choose(now)
         attempt = self._spans.beside(span) if call.attempt > 1 else span
         allowed_s = question.timeout_s = call.timeout_s(now)
-        told = b"X-Deadline-Ms: %b\r\n" % call.told_deadline(now).encode()
-        question.fields = attempt.header() + told
-        self._watching.sent(endpoint, question.head, attempt, call.attempt)
+        told = call.told_deadline(now).encode()
+        question.fields = b"%bX-Deadline-Ms: %b\r\n" % (attempt.header(), told)
+        if self._watching.is_on:
+            self._watching.sent(endpoint, question.head, attempt, call.attempt)
         reply: Reply | None = None
         failure: CallFailed | None = None
         try:

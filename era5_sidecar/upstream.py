@@ -155,6 +155,7 @@ class Upstream:
         self.name = name
         self.config = config
         self.endpoints: list[Endpoint] = []
+        self.why_nobody = f"no instance of {name} is known"
         self.budget = RetryBudget(config.retry.budget)
         self.backoff = Backoff(config.retry.backoff, rng)
         self.balancer = Balancer(config.balancer, rng)

@@ -7,6 +7,7 @@ import time
 from era4_framework.errors import CallFailed
 from era4_framework.policies.breaker import Verdict
 from era5_sidecar.access_log import AccessLog
+from era5_sidecar.filters import Call
 from era5_sidecar.http1 import RequestHead
 from era5_sidecar.metrics import Metrics
 from era5_sidecar.tape import Tape
@@ -24,12 +25,12 @@ class Watching:
         self.metrics = metrics
         self.log = log
         self.tape = tape
+        self.is_on = tape.is_on
 
     def came_in(
-        self, caller: str, request: RequestHead, status: int, begun: float, span: Span
+        self, caller: str, request: RequestHead, status: int, seconds: float, span: Span
     ) -> None:
-        """A request from outside came to its end; begun: on the monotonic clock."""
-        seconds = time.monotonic() - begun
+        """A request from outside came to its end."""
         caller = caller or CUSTOMER
         method = request.method.decode()
         self.metrics.request("inbound", caller, self.service, method, status, seconds)
@@ -47,19 +48,12 @@ class Watching:
         )
 
     def went_out(
-        self,
-        callee: str,
-        request: RequestHead,
-        status: int,
-        begun: float,
-        span: Span,
-        instance: str,
-        attempts: int,
+        self, call: Call, request: RequestHead, status: int, seconds: float, span: Span
     ) -> None:
-        """A request of our service came to its end, after so many attempts."""
-        seconds = time.monotonic() - begun
+        """A request of our service came to its end."""
         method = request.method.decode()
-        self.metrics.request("outbound", self.service, callee, method, status, seconds)
+        self.metrics.request("outbound", self.service, call.service, method, status, seconds)
+        instance = call.tried[-1].instance.name if call.tried else ""
         self.log.add(
             time.time(),
             "outbound",
@@ -69,7 +63,7 @@ class Watching:
             status,
             seconds,
             instance,
-            attempts,
+            call.attempt,
             span.trace.decode(),
         )
 
@@ -87,7 +81,7 @@ class Watching:
 
     def sent(self, endpoint: Endpoint, request: RequestHead, span: Span, attempt: int) -> None:
         """An attempt leaves."""
-        if self.tape.is_on:
+        if self.is_on:
             again = f", attempt {attempt}" if attempt > 1 else ""
             note = f"{request.method.decode()} {request.target.decode('latin-1')}{again}"
             name = endpoint.instance.name
@@ -104,7 +98,7 @@ class Watching:
         """An attempt ended."""
         name = endpoint.instance.name
         self.metrics.attempt(endpoint.service, name, verdict.value)
-        if self.tape.is_on:
+        if self.is_on:
             told = str(failure) if failure else "answered"
             self._write("answer", name, self.tape.process, request, told, span)
 

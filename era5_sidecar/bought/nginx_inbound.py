@@ -95,6 +95,12 @@ def _rate(quota: QuotaConfig) -> str:
     return f"{max(1, round(quota.rate_per_s * 60))}r/m"
 
 
+def _burst(quota: QuotaConfig) -> str:
+    """Beyond the one that is always let through."""
+    more = ceil(quota.burst) - 1
+    return f" burst={more} nodelay" if more else ""
+
+
 def server(config: SidecarConfig) -> Lines:
     """The application, and the server before it. Raises ConfigError."""
     inbound, place = config.inbound, safe.app(config.app)
@@ -102,7 +108,7 @@ def server(config: SidecarConfig) -> Lines:
     host, port = safe.address(inbound.listen, "inbound.listen")
     is_mutual = config.tls and not inbound.is_edge
     quotas = [
-        f"limit_req zone={_zone(caller)} burst={max(0, ceil(quota.burst) - 1)} nodelay;"
+        f"limit_req zone={_zone(caller)}{_burst(quota)};"
         for caller, quota in inbound.quotas.items()
     ]
     body = [

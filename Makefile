@@ -72,7 +72,7 @@ measure: .venv/measure
 	@touch $@
 
 .venv/measure: requirements/measure.txt .venv/dev
-	@echo 'setting up: the peers that era 1 is measured against'
+	@echo 'setting up: the peers that eras 1 and 5 are measured against'
 	@$(LOCKED) requirements/measure.txt
 	@touch $@
 

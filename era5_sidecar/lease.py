@@ -157,4 +157,4 @@ def _detail(answer: bytes) -> str:
         detail = json.loads(answer)["detail"]
     except (ValueError, LookupError, TypeError, RecursionError):
         return ""
-    return ascii(detail)[:200]
+    return ascii(str(detail))[1:-1][:200]

@@ -28,8 +28,8 @@ class Body:
         if self.size == UNTIL_CLOSE:
             while not source.buffer and not source.is_over:
                 await source.more()
-            self.is_over = not source.buffer
-            return await source.read_piece() if source.buffer else b""
+            self.is_over = not source.buffer and not source.is_broken
+            return b"" if self.is_over else await source.read_piece()
         if not self._left:
             return b""
         piece = await source.read_piece(self._left)

@@ -94,6 +94,7 @@ class Connection(Place, asyncio.Protocol):
         "_sweep",
         "buffer",
         "deadline",
+        "is_broken",
         "is_full",
         "is_lost",
         "is_over",
@@ -112,6 +113,7 @@ class Connection(Place, asyncio.Protocol):
         self.deadline = NEVER
         self.is_over = False  # the peer will send no more
         self.is_lost = False  # nor hear anything
+        self.is_broken = False  # not by its own will: what it said may not be whole
         self.is_full = False  # it reads more slowly than we write
         self.outlet: Place | None = None  # who waits until it is not
         self._is_paused = False
@@ -139,6 +141,7 @@ class Connection(Place, asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self.is_over = self.is_lost = True
+        self.is_broken = error is not None
         self._sweep.watched.discard(self)
         self.wake()
         self.resume_writing()

@@ -103,7 +103,11 @@ class Proxy:
         self.outbound.apply(config)
 
     async def drain(self, settle_s: float, drain_s: float) -> None:
-        """Serve on until callers have noticed, then end as soon as nobody is being served."""
+        """Serve on until callers have noticed, then end as soon as nobody is being served.
+
+        Whoever asks meanwhile is told that this was the last answer on its connection. One that is
+        idle all the time is closed after that: a moment earlier, and its next request may be lost.
+        """
         self.inbound.is_leaving = self.outbound.is_leaving = True
         await asyncio.sleep(settle_s)
         for server in self._servers:
@@ -196,10 +200,10 @@ class Life:
         at = listeners() or open_all(config)
         notice = Notice.from_environment()
         proxy = self._proxy = Proxy(config, random.Random())
-        await proxy.start(at)
         discovery = self._discovery(config)
         if discovery:
-            await discovery.start()
+            await discovery.start()  # first: who comes in at once must find somebody
+        await proxy.start(at)
         lease = self._lease(config)
         self._is_well = asyncio.Event()
         health = Health(
@@ -226,8 +230,7 @@ class Life:
         await health.stop()
         if lease and not self._is_succeeded:
             await lease.give_back()
-        settle_s = 0.0 if self._is_succeeded else proxy.config.inbound.settle_s
-        await proxy.drain(settle_s, proxy.config.inbound.drain_s)
+        await proxy.drain(proxy.config.inbound.settle_s, proxy.config.inbound.drain_s)
         if discovery:
             await discovery.stop()
         await admin.close()

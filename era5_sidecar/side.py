@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 import traceback
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from era5_sidecar.connection import NEVER, Cut, Sweep, TooLate, resume
 from era5_sidecar.exchange import CallerGone, FromCaller
 from era5_sidecar.http1 import BadMessage, RequestHead
 
+QUICKACK = getattr(socket, "TCP_QUICKACK", None)  # Linux has it
 LINGER_S = 1.0  # how long we read what nobody wants, so that the refusal is not lost with it
 LINGER_BYTES = 1 << 20
 
@@ -73,6 +75,10 @@ class Caller(FromCaller):
             self._door.turned_away += 1
             transport.abort()  # who waits for room would wait in a queue that nobody sees
             return
+        own = transport.get_extra_info("socket")
+        if own is not None and own.family != socket.AF_UNIX:
+            # asyncio does this for connections that it made, not for those that it accepted
+            own.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._door.inside.add(self)
         resume(serve(self, self._door.side))
 
@@ -88,9 +94,11 @@ class Caller(FromCaller):
 
 async def serve(caller: FromCaller, side: Serves) -> None:
     """All requests of one connection."""
+    is_asked = False
     try:
         side.welcome(caller)
         while not caller.is_spent:
+            is_asked = False
             caller.deadline = time.monotonic() + side.limits.idle_s
             limits = side.limits
             head = await caller.read_head(limits.most_head_bytes, limits.head_s)
@@ -98,6 +106,7 @@ async def serve(caller: FromCaller, side: Serves) -> None:
                 break
             caller.deadline = NEVER
             caller.has_answer = False
+            is_asked = True
             request = RequestHead(head, limits.most_headers)
             caller.is_spent = request.is_last or side.is_leaving
             await side.answer(request, caller)
@@ -105,7 +114,7 @@ async def serve(caller: FromCaller, side: Serves) -> None:
         await _say_last(caller, answers.misunderstanding(error))
         side.refused(caller, error)
     except TooLate as error:
-        if caller.buffer or caller.deadline == NEVER:  # not just idle
+        if caller.buffer or is_asked:  # who is just idle would take it for its next answer
             await _say_last(caller, answers.too_slow())
             side.refused(caller, error)
     except CallFailed as error:
@@ -143,6 +152,15 @@ async def _linger(caller: FromCaller) -> None:
         heard += len(await caller.read_piece())
 
 
+def hurry(caller: FromCaller) -> None:
+    """Acknowledge what has come. Who sends head and body apart with Nagle's algorithm on (RFC 896;
+    urllib3 does, to a proxy) waits for that, and kernels delay it 40 ms (RFC 1122, 4.2.3.2).
+    """
+    connection = caller.transport.get_extra_info("socket")
+    if QUICKACK is not None and connection.family != socket.AF_UNIX:
+        connection.setsockopt(socket.IPPROTO_TCP, QUICKACK, 1)
+
+
 async def body_of(
     request: RequestHead, caller: FromCaller, limits: LimitsConfig
 ) -> tuple[bytes, Body | None]:
@@ -155,6 +173,8 @@ async def body_of(
     if 0 < size <= len(caller.buffer) and size <= limits.replay_bytes:  # the usual case
         start, caller.buffer = caller.buffer[:size], caller.buffer[size:]
         return start, None
+    if not caller.buffer:
+        hurry(caller)
     body = Body(caller, size)
     caller.deadline = time.monotonic() + limits.body_s
     if size > limits.replay_bytes:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from lab.measure import CannotMeasure
 from lab.measure.figure import Figure, Target, alone, compare
 from lab.measure.resources import Peak
-from lab.measure.sidecar_sides import EQUAL, OURS, SAID, Side, Sides
+from lab.measure.sidecar_sides import EQUAL, OURS, SAID, TUNED, Side, Sides
 from lab.measure.turns import Part, Step
 
 MEGABYTE = 1_000_000
@@ -20,13 +20,19 @@ ROUNDS = 5
 START_S, ROUND_S = 3.0, 1.5
 PATIENCE_S = 30.0
 PIECE = bytes(1 << 18)
-WHO = (OURS, "nginx", EQUAL)
+PEERS = {
+    "nginx": SAID["nginx"],
+    TUNED: "nginx with buffers of 64 and 256 KiB",
+    EQUAL: SAID[EQUAL],
+}
+WHO = (OURS, *PEERS)
 WAYS = ("down", "up")
 AS_FAST = Target("ratio", at_least=0.9)
 LITTLE = Target("ours", at_most=8.0)
 CONDITIONS = {
     "bodies": "one connection, one body after another, from and to a program that makes them up "
-    "and throws them away; nginx without policies, its buffering of requests off",
+    "and throws them away; nginx streams requests, as ours, and stands here twice: with its buffers as "
+    "they are unless told, and large enough for large bodies",
     "growth": "the largest resident memory since before the first body, less what it was then",
 }
 
@@ -40,7 +46,7 @@ def parts(quick: bool) -> list[Part]:
 def names(size: str, way: str) -> tuple[str, ...]:
     """Return the names of the figures of one cell."""
     cell = f"sidecar/bodies/{size}/{way}"
-    return (f"{cell}/nginx", f"{cell}/{EQUAL}", f"{cell}/growth")
+    return (*(f"{cell}/{peer}" for peer in PEERS), f"{cell}/growth")
 
 
 def _part(size: str, way: str, rounds: int) -> Part:
@@ -68,13 +74,14 @@ def figures(
     size: str, way: str, speeds: Mapping[str, Sequence[float]], growth_mib: float
 ) -> list[Figure]:
     """Return the figures of one cell from each contestant's rounds."""
-    nginx, equal, growth = names(size, way)
+    *beside, growth = names(size, way)
     ours = speeds[OURS]
-    return [
-        compare(nginx, "MB/s", ours, speeds["nginx"], SAID["nginx"], target=AS_FAST),
-        compare(equal, "MB/s", ours, speeds[EQUAL], SAID[EQUAL]),
-        alone(growth, "MiB", [growth_mib], LITTLE),
+    targets = {peer: None if peer == EQUAL else AS_FAST for peer in PEERS}
+    found = [
+        compare(name, "MB/s", ours, speeds[peer], PEERS[peer], target=targets[peer])
+        for name, peer in zip(beside, PEERS, strict=True)
     ]
+    return [*found, alone(growth, "MiB", [growth_mib], LITTLE)]
 
 
 def turn(sides: Mapping[str, Side], way: str, size: int, count: int) -> dict[str, float]:

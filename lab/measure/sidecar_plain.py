@@ -22,8 +22,18 @@ def upstream(folder: Path, ports: Sequence[int], socket: Path) -> str:
     )
 
 
-def nginx(folder: Path, port: int, endpoints: Sequence[int]) -> str:
-    """nginx as a relay: one worker, connections kept, bodies streamed both ways."""
+LARGE_BUFFERS = (
+    "proxy_buffer_size 64k;",
+    "proxy_buffers 8 64k;",
+    "client_body_buffer_size 256k;",
+)
+
+
+def nginx(folder: Path, port: int, endpoints: Sequence[int], large: bool = False) -> str:
+    """nginx as a relay: one worker, connections kept, bodies streamed both ways.
+
+    large: with buffers for large bodies, instead of those that it has unless told.
+    """
     servers = " ".join(f"server 127.0.0.1:{each};" for each in endpoints)
     return _nginx(
         folder,
@@ -33,6 +43,7 @@ def nginx(folder: Path, port: int, endpoints: Sequence[int]) -> str:
         "client_max_body_size 0;",
         "proxy_request_buffering off;",
         "proxy_max_temp_file_size 0;",
+        *(LARGE_BUFFERS if large else ()),
         f"server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://up; }} }}",
     )
 

@@ -26,6 +26,7 @@ TARGET = "/catalogue"
 
 OURS, ASYNCIO = "ours", "ours-asyncio"
 EQUAL = "envoy-equal"
+TUNED = "nginx-tuned"
 SAID = {
     EQUAL: "Envoy with equal policies, one worker",
     "envoy": "Envoy without policies, one worker",
@@ -98,8 +99,9 @@ class Sides:
 
     def _plain(self, name: str, port: int) -> Role:
         place = self._place(name)
-        if name == "nginx":
-            return self._nginx(name, sidecar_plain.nginx(place, port, self.endpoints))
+        if name in ("nginx", TUNED):
+            is_large = name == TUNED
+            return self._nginx(name, sidecar_plain.nginx(place, port, self.endpoints, is_large))
         if name == "haproxy":
             file = place / "haproxy.cfg"
             file.write_text(sidecar_plain.haproxy(port, self.endpoints))

@@ -77,6 +77,11 @@ def sidecar_roles(roles: Any) -> None:
     sidecar.add_argument("--config", **ONE_FILE, help="as sidecar.toml")
     sidecar.set_defaults(parameters=("config",), module="supervisor")
 
+    bought = roles.add_parser("bought", help="the same with a proxy that one can buy")
+    bought.add_argument("--program", required=True, metavar="NAME", help="haproxy, nginx or envoy")
+    bought.add_argument("--config", **ONE_FILE, help="as sidecar.toml")
+    bought.set_defaults(parameters=("program", "config"))
+
     proxy = roles.add_parser("proxy", help="that proxy, with nobody who starts it again")
     proxy.add_argument("--config", **ONE_FILE, help="as sidecar.toml")
     proxy.set_defaults(parameters=("config",))

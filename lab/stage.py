@@ -22,6 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, runtime_checkable
 
+from lab.cast.beside import require_proxy
 from lab.cast.counter import CounterCast
 from lab.cast.http import HttpCast
 from lab.cast.mesh import MeshCast
@@ -71,12 +72,14 @@ class Stage:
         pcap: Path | None = None,
         instances: int = INSTANCES,
         variants: Mapping[str, Variant] | None = None,
+        proxy: str = "",
     ) -> None:
         """`knobs` are of both directions, unless `back` says otherwise for inventory → orders.
 
         directory: for stores, logs and traces; without one they are thrown away at the end.
         catalogue: inventory's goods; without one, the seeded catalogue. pcap: write frames there.
         From era 3 on: how many instances of inventory, and which role is another program.
+        From era 5 on: a `proxy` that one can buy, as haproxy, instead of the era's own.
         Raises UnknownEra, ValueError (the era does not run over this form), HostError (this
         machine has no form real), RoleFailed.
         """
@@ -88,6 +91,7 @@ class Stage:
             raise ValueError(f"form {form!r} of era {self.era.number}: accepted are {accepted}")
         if not 1 <= instances <= MOST_INSTANCES:
             raise ValueError(f"instances is {instances!r}; accepted: 1 to {MOST_INSTANCES}")
+        require_proxy(self.era, proxy)
         self._ends = ExitStack()
         try:
             self.directory = (directory or self._throwaway_folder()).resolve()
@@ -104,6 +108,7 @@ class Stage:
                 back=back,
                 pcap=pcap,
                 catalogue=catalogue,
+                proxy=proxy,
             )
             # In a folder of its own: a socket's path must be short, and pytest's are not.
             door = self._throwaway_folder() / "counter"

@@ -3,10 +3,12 @@
 `--era N` (repeatable, or the name of a package), `--wire portable|real`, `--url http://...`.
 """
 
-from dataclasses import dataclass
+import importlib
+from dataclasses import dataclass, replace
 
 import pytest
 
+from lab.cast.beside import require_proxy
 from lab.doors import without_user
 from lab.find import FORMS, eras, find
 from lab.wire.namespaces import available
@@ -19,6 +21,7 @@ class Target:
     era: str
     form: str
     url: str = ""
+    proxy: str = ""  # bought for the era's sidecars, instead of its own
 
     @property
     def speaks_http(self) -> bool:
@@ -27,7 +30,7 @@ class Target:
 
     def __str__(self) -> str:
         name = f"era{self.era}" if self.era.isdecimal() else self.era
-        return without_user(self.url) or f"{name}-{self.form}"
+        return without_user(self.url) or "-".join(filter(None, (name, self.form, self.proxy)))
 
 
 def targets(config: pytest.Config, url_too: bool = False) -> list[Target]:
@@ -43,10 +46,31 @@ def targets(config: pytest.Config, url_too: bool = False) -> list[Target]:
     return [Target(era.number, form) for era in found for form in forms if form in era.schemes]
 
 
+def over_bought_proxies(chosen: list[Target]) -> list[Target]:
+    """Those of the portable wire with each proxy that their era can have instead of its own."""
+    return [
+        replace(target, proxy=proxy)
+        for target in chosen
+        if target.form == "portable" and find(target.era).has_sidecars
+        for proxy in importlib.import_module(f"{find(target.era).package}.bought").PROGRAMS
+    ]
+
+
+def why_not(target: Target) -> str:
+    """Why this machine cannot run it; empty if it can."""
+    if target.form == "real" and available():
+        return f"form real: {available()}"
+    try:
+        require_proxy(find(target.era), target.proxy)
+    except ValueError as missing:
+        return str(missing)
+    return ""
+
+
 def marks(target: Target) -> list[pytest.MarkDecorator]:
     """Every target is marked as one; what this machine cannot run is skipped with the reason."""
-    missing = available() if target.form == "real" else None
-    skipped = [pytest.mark.skip(reason=f"form real: {missing}")] if missing else []
+    missing = "" if target.url else why_not(target)
+    skipped = [pytest.mark.skip(reason=missing)] if missing else []
     return [pytest.mark.target, *skipped]
 
 

@@ -28,7 +28,7 @@ HOW_TO_GET = {
 SBIN = os.pathsep.join(("/usr/local/sbin", "/usr/sbin", "/sbin"))  # not on every user's PATH
 
 
-class Missing(Exception):
+class Missing(OSError):
     """The program is not installed; the message says how to get it."""
 
 

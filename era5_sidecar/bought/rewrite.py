@@ -41,14 +41,14 @@ async def _stand(program: Program, path: Path, ready: Callable[[str], None]) -> 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, over.set)
     loop.add_signal_handler(signal.SIGHUP, _reread, program, path)
+    discovery, health, lease = _neighbours(program, config)
+    if discovery:
+        await discovery.start()  # so that the first file names everybody
     program.write()
     program.start()
     keeper = asyncio.create_task(program.keep())
-    discovery, health, lease = _neighbours(program, config)
     try:
         await _listens(config.inbound.listen, over)
-        if discovery:
-            await discovery.start()
         await health.start()
         while not over.is_set() and not (lease.is_held if lease else health.is_well):
             await asyncio.sleep(LOOK_AGAIN_S)

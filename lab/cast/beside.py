@@ -18,6 +18,7 @@ from typing import Any
 
 from lab.cast.setting import Setting, Variant
 from lab.cast.toml import toml_of
+from lab.find import Era
 from lab.launch import Role, RoleFailed
 from lab.processes import children_of
 from lab.wire.namespaces import Host
@@ -78,7 +79,9 @@ class Beside:
     def role(self, host: Host | None, variant: Variant | None) -> Role:
         """Its supervisor, not started yet; the file is written."""
         self._write()
-        asked = ["sidecar", "--config", str(self._path)]
+        bought = self._setting.proxy
+        asked = ["bought", "--program", bought] if bought else ["sidecar"]
+        asked += ["--config", str(self._path)]
         return self._setting.role(self.name, asked, host, variant)
 
     def stay_at(self, listens: Mapping[str, str]) -> None:
@@ -142,6 +145,20 @@ def _overlaid(table: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, An
         is_table = isinstance(inner, Mapping) and isinstance(value, Mapping)
         both[key] = _overlaid(inner, value) if is_table else value  # type: ignore[arg-type]
     return both
+
+
+def require_proxy(era: Era, name: str) -> None:
+    """Raises ValueError if this proxy cannot be bought, or is not installed; "" is the era's."""
+    if not name:
+        return
+    if not era.has_sidecars:
+        raise ValueError(f"proxy {name!r}: era {era.number} has no sidecars, era 5 has")
+    bought = importlib.import_module(f"{era.package}.bought")
+    bought.language(name)
+    try:
+        bought.find(name)
+    except OSError as missing:
+        raise ValueError(str(missing)) from missing
 
 
 def make_certificates(setting: Setting, folder: Path, services: Sequence[str]) -> None:

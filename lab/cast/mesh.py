@@ -46,6 +46,7 @@ class MeshCast:
         self.secret = self._pairs.secret
         self._socket = socket
         self._is_real = setting.form == "real"
+        self._proxy = setting.proxy
         names = [f"inventory-{number}" for number in range(1, instances + 1)]
         setting.ends.callback(self._pairs.stop)
         if not self._is_real:
@@ -144,9 +145,11 @@ class MeshCast:
 
     def upgrade(self, name: str, release: Path | None) -> None:
         """SIGUSR2: another proxy, of this release if one is given, takes over from the running
-        one. Raises RoleFailed if it does not.
+        one. Raises RoleFailed if it does not, ValueError if the proxy is a bought one.
         """
         sidecar = self._sidecar_of(name)
+        if self._proxy:
+            raise ValueError(f"upgrade: {self._proxy} is upgraded by its own means")
         if release:
             self._pairs.beside[sidecar.removesuffix(SUFFIX)].set("release", str(release.resolve()))
         upgrade_proxy(self.roles[sidecar])

@@ -53,6 +53,7 @@ class Setting:
     back: Knobs | None
     pcap: Path | None
     catalogue: Path | None
+    proxy: str = ""  # what is bought for the era's sidecars; empty: the era's own
 
     @property
     def inventory_host(self) -> str:

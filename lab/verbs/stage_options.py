@@ -42,6 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"of inventory, from era 3 on (default: {INSTANCES})",
     )
+    parser.add_argument(
+        "--proxy",
+        default="python",
+        metavar="NAME",
+        help="of the sidecars, from era 5 on: python (ours), haproxy, nginx or envoy",
+    )
     knobs = parser.add_argument_group("the wire's knobs, for both directions (default: perfect)")
     for name, kind in KNOBS.items():
         if name in SAID:
@@ -89,6 +95,7 @@ def stage_for(options: argparse.Namespace, **more: Any) -> Stage:
         directory=directory,
         pcap=more.get("pcap"),
         instances=options.instances,
+        proxy="" if options.proxy == "python" else options.proxy,
     )
     try:
         for direction in ("there", "back"):

@@ -31,8 +31,8 @@ AS_FAST = Target("ratio", at_least=0.9)
 LITTLE = Target("ours", at_most=8.0)
 CONDITIONS = {
     "bodies": "one connection, one body after another, from and to a program that makes them up "
-    "and throws them away; nginx streams requests, as ours, and stands here twice: with its buffers as "
-    "they are unless told, and large enough for large bodies",
+    "and throws them away; nginx streams requests, as ours, and stands here twice: its "
+    "buffers as they are unless told, and as large bodies want them",
     "growth": "the largest resident memory since before the first body, less what it was then",
 }
 

@@ -35,9 +35,12 @@ WHOLE_TARGET = Target("ours", at_most=1.5)  # on two cores
 
 
 def parts(quick: bool) -> list[Part]:
-    """Return one part per role of every era found here, then one per era of many processes."""
+    """Return one part per role of every era found here, then one per era of many processes.
+
+    Where sidecars are, `sidecar_start.py` asks the same: their services alone are of no use.
+    """
     rounds = 1 if quick else ROUNDS
-    eras = find.eras()
+    eras = [era for era in find.eras() if not era.has_sidecars]
     each = [_part(era, role, rounds) for era in eras for role in roles(era)]
     return each + [_whole(era, rounds) for era in eras if era.speaks_http]
 

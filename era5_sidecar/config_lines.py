@@ -89,7 +89,9 @@ def _has(value: Any, key: str) -> bool:
         return True
     if isinstance(value, list):
         index = INDEX.fullmatch(key)
-        return bool(index) and int(index[1]) < len(value) and _has(value[int(index[1])], index[2])
+        if index is None or int(index[1]) >= len(value):
+            return False
+        return _has(value[int(index[1])], index[2])
     if not isinstance(value, Mapping):
         return False
     # a name may itself contain dots, so the key is compared and not split

@@ -15,7 +15,6 @@ import pytest
 
 from era5_sidecar import config as sidecar_config
 from era5_sidecar import supervisor_config
-from era5_sidecar.launching import launch
 from tests.lab.processes import has_ended
 
 ROOT = Path(__file__).parents[2]
@@ -309,13 +308,18 @@ def test_an_address_that_is_taken_is_named(tmp_path):
     assert f"address '{url}': Address already in use; accepted: an address" in ended.stderr.decode()
 
 
-def test_a_command_that_cannot_be_executed_is_named(capfd):
-    with closing(socket.socket()) as listener:
-        pid = launch(["/no/such/python"], {"inbound": listener}, listener, "")
-        _, status = os.waitpid(pid, 0)
-    assert os.waitstatus_to_exitcode(status) == 126
-    told = "sidecar: cannot start /no/such/python: No such file or directory\n"
-    assert capfd.readouterr().err == told
+def test_a_command_that_cannot_be_executed_is_named():
+    script = """
+import os, socket
+from era5_sidecar.launching import launch
+with socket.socket() as listener:
+    _, status = os.waitpid(launch(["/no/such/python"], {"inbound": listener}, listener, ""), 0)
+print(os.waitstatus_to_exitcode(status))
+"""
+    argv = [sys.executable, "-c", script]
+    ended = subprocess.run(argv, cwd=ROOT, check=True, capture_output=True, text=True)
+    assert ended.stdout == "126\n"
+    assert ended.stderr == "sidecar: cannot start /no/such/python: No such file or directory\n"
 
 
 # What it reads of the file.

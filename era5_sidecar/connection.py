@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
+import struct
 import time
 import types
 from collections.abc import Coroutine, Generator
@@ -23,6 +25,7 @@ SWEEP_S = 0.02  # a deadline is noticed so late at most
 BARE_LF = re.compile(rb"(?<!\r)\n")
 END = b"\r\n\r\n"
 NEVER = float("inf")
+RESET = struct.pack("ii", 1, 0)  # SO_LINGER: whoever closes now sends a reset
 
 Work = Coroutine[Any, Any, None]
 
@@ -174,35 +177,47 @@ class Connection(Place, asyncio.Protocol):
             self.transport.close()
 
     def abort(self) -> None:
-        """At once, and so that the peer can tell: what it has is not whole."""
+        """At once, by a reset: an answer without a length is whole where its connection ends."""
         if self.transport is not None:
+            opened = self.transport.get_extra_info("socket")
+            if opened is not None and not self.transport.is_closing():
+                opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             self.transport.abort()
 
     @types.coroutine
     def more(self) -> Generator[Place, None, None]:
         """Until more has arrived, or the end. Raises TooLate."""
         if self._is_paused:
-            self._is_paused = False
-            if not self.transport.is_closing():
-                self.transport.resume_reading()
+            self._read_on()
         yield self
 
-    async def read_head(self, most_bytes: int, within_s: float = NEVER) -> bytes | None:
+    def _read_on(self) -> None:
+        self._is_paused = False
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    @types.coroutine
+    def read_head(
+        self, most_bytes: int, within_s: float = NEVER
+    ) -> Generator[Place, None, bytes | None]:
         """The next head without its empty line; None if the connection has ended before one.
 
         within_s: from its first byte to its last. Raises Cut, TooLate, BadMessage.
         """
         if not self.buffer and not self.is_over:
-            await self.more()
+            if self._is_paused:
+                self._read_on()
+            yield self
         end = self.buffer.find(END)  # the usual case: all of it comes at once
         if not 0 <= end <= most_bytes:
-            end = await self._rest_of_head(most_bytes, within_s)
+            end = yield from self._rest_of_head(most_bytes, within_s)
             if end < 0:
                 return None
         head, self.buffer = self.buffer[:end], self.buffer[end + 4 :]
         return head
 
-    async def _rest_of_head(self, most_bytes: int, within_s: float) -> int:
+    @types.coroutine
+    def _rest_of_head(self, most_bytes: int, within_s: float) -> Generator[Place, None, int]:
         """Where it ends, once it is there; -1 if the connection has ended before it began."""
         if within_s != NEVER:
             self.deadline = time.monotonic() + within_s
@@ -215,7 +230,7 @@ class Connection(Place, asyncio.Protocol):
                 if self.buffer:
                     raise Cut("the end came inside a head")
                 return -1
-            await self.more()
+            yield from self.more()
         return end
 
     async def read_piece(self, most_bytes: int | None = None) -> bytes:

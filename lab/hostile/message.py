@@ -140,7 +140,7 @@ def _framing_faults(codings: list[str], lengths: list[str]) -> list[str]:
 
 
 def _is_length(value: str) -> bool:
-    return bool(re.fullmatch("[0-9]+", value)) and len(value.lstrip("0")) < 19  # below 2^63
+    return bool(re.fullmatch("[0-9]+", value)) and len(value.lstrip("0")) < 20  # about 2^64
 
 
 def _chunks(seen: bytes, start: int) -> tuple[bytes, Fields, int, list[str]]:

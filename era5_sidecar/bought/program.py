@@ -35,6 +35,7 @@ class Program:
         self._folder = folder
         self._known: dict[str, tuple[Instance, ...]] = {}
         self._process: subprocess.Popen[bytes] | None = None
+        self._accepted: tuple[SidecarConfig, dict[str, tuple[Instance, ...]]] | None = None
         self._workers: tuple[int, ...] = ()
         self._is_over = False
 
@@ -50,8 +51,11 @@ class Program:
             checks, capture_output=True, text=True, check=False, timeout=CHECK_S, env=_plain()
         )
         if done.returncode:
+            if self._accepted:  # else it would be what the program reads when it starts again
+                place(self._name, *self._accepted, self._folder)
             told = (done.stderr + done.stdout).strip()[-300:]
             raise ConfigError(self._name, f"does not accept its file: {told}")
+        self._accepted = self.config, dict(self._known)
         return True
 
     def learn(self, service: str, instances: tuple[Instance, ...]) -> None:

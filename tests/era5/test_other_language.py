@@ -34,15 +34,10 @@ def goods(tmp_path_factory) -> Path:
     return path
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        "python",
-        pytest.param(
-            "node", marks=pytest.mark.skipif(NODE is None, reason="node is not installed")
-        ),
-    ],
-)
+needs_node = pytest.mark.skipif(NODE is None, reason="node is not installed (node >= 18)")
+
+
+@pytest.fixture(scope="module", params=["python", pytest.param("node", marks=needs_node)])
 def stage(request, tmp_path_factory, seed, goods) -> Iterator[Stage]:
     """One shop for all tests: each has orders and goods of its own."""
     folder = tmp_path_factory.mktemp(request.param)

@@ -94,7 +94,9 @@ async def ask(
         up.write(question.wire())
         if question.rest is not None:
             upload = Upload(question, question.rest, caller, up, limits.body_s)
-        head = await _answer_head(up, question.head.method, limits)
+        head = _answer(await up.read_head(limits.most_head_bytes), question, limits)
+        while head.status < 200:  # interim answers end here: RFC 9110, section 15.2
+            head = _answer(await up.read_head(limits.most_head_bytes), question, limits)
         if keeps(head):
             body = Body(up, head.size)
             kept = await body.whole(MOST_KEPT_BYTES)
@@ -132,17 +134,13 @@ class Stale(ConnectionLost):
     """
 
 
-async def _answer_head(up: ToUpstream, method: bytes, limits: LimitsConfig) -> ResponseHead:
-    """Of the final answer; interim ones end here (RFC 9110, section 15.2)."""
-    while True:
-        raw = await up.read_head(limits.most_head_bytes)
-        if raw is None:
-            raise Cut("the end came before an answer")
-        head = ResponseHead(raw, method, limits.most_headers)
-        if head.status >= 200:
-            return head
-        if head.status == 101:
-            raise BadMessage("it changes to a protocol that nobody asked for")
+def _answer(raw: bytes | None, question: Question, limits: LimitsConfig) -> ResponseHead:
+    if raw is None:
+        raise Cut("the end came before an answer")
+    head = ResponseHead(raw, question.head.method, limits.most_headers)
+    if head.status == 101:
+        raise BadMessage("it changes to a protocol that nobody asked for")
+    return head
 
 
 def _relay_whole(up: ToUpstream, head: ResponseHead, caller: FromCaller, added: bytes) -> None:

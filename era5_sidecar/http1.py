@@ -77,6 +77,7 @@ NEVER_NOMINATED = frozenset(  # `Connection: authorization` must not take it awa
 
 _known: dict[bytes, Meaning] = {}
 _hosts: set[bytes] = set()
+_statuses: dict[bytes, tuple[int, bool, bytes]] = {}
 
 
 class RequestHead:
@@ -103,7 +104,7 @@ class RequestHead:
         self.host = host if host in _hosts else _checked_host(host)
         self.size = _framing(special, 0)
         options = special.get(b"connection")
-        self.is_last = bool(options) and _is_last(options or b"", self.kept)
+        self.is_last = options is not None and _is_last(options, self.kept)
 
     @property
     def may_repeat(self) -> bool:
@@ -136,11 +137,9 @@ class ResponseHead:
         """method: of the request, as HEAD changes the framing. Raises BadMessage."""
         lines = _lines_of(head, most_fields)
         first = lines.pop(0)
-        if not STATUS_LINE.fullmatch(first):
-            raise BadMessage("no status line")
-        self.status = status = int(first[9:12])
-        is_old = first[7:8] == b"0"
-        self.kept, self.special = _sort(lines, b"HTTP/1.1" + first[8:] if is_old else first)
+        self.status, is_old, first = _statuses.get(first) or _learn_status(first)
+        status = self.status
+        self.kept, self.special = _sort(lines, first)
         special = self.special
         self.size = size = _framing(special, UNTIL_CLOSE)
         if status < 200 or status in (204, 304) or method == b"HEAD":
@@ -149,7 +148,7 @@ class ResponseHead:
                 self._drop_framing()
         self.is_last = is_old or size == UNTIL_CLOSE
         options = special.get(b"connection")
-        if options and _is_last(options, self.kept):
+        if options is not None and _is_last(options, self.kept):
             self.is_last = True
 
     def have_body(self, size: int) -> None:
@@ -203,6 +202,8 @@ def _learn(line: bytes) -> Meaning:
     # WSGI and CGI cannot tell "_" from "-" in a name: X_Caller would pass for X-Caller
     if b"_" in name or lower in DROPPED or lower.startswith(OF_A_PROXY):
         meaning = DROP
+    elif lower == b"connection" and value.strip(b" \t").lower() == b"keep-alive":
+        meaning = DROP  # it says what goes without saying
     elif lower in OWN:
         meaning = lower, value.strip(b" \t"), OWN[lower]
     if len(line) <= LONGEST_KNOWN:
@@ -210,6 +211,16 @@ def _learn(line: bytes) -> Meaning:
             _known.clear()
         _known[line] = meaning
     return meaning
+
+
+def _learn_status(line: bytes) -> tuple[int, bool, bytes]:
+    """Status, whether it is HTTP/1.0, and the line that goes on. Raises BadMessage."""
+    if not STATUS_LINE.fullmatch(line):
+        raise BadMessage("no status line")
+    told = int(line[9:12]), line[7:8] == b"0", b"HTTP/1.1" + line[8:]
+    if len(_statuses) < MOST_KNOWN and len(line) <= LONGEST_KNOWN:
+        _statuses[line] = told
+    return told
 
 
 def _joined(name: bytes, before: bytes, value: bytes) -> bytes:
@@ -237,8 +248,6 @@ def _framing(special: dict[bytes, bytes], without: int) -> int:
 
 def _is_last(connection: bytes, kept: list[bytes]) -> bool:
     """Whether the sender closes after this; what it says is for this hop only is taken out."""
-    if connection.lower() == b"keep-alive":
-        return False
     options = {option.strip(b" \t") for option in connection.lower().split(b",")}
     nominated = options - NEVER_NOMINATED
     if nominated:

@@ -15,7 +15,7 @@ from era5_sidecar.discovery import Instance
 from era5_sidecar.exchange import CallerGone, FromCaller, Question, ask
 from era5_sidecar.filters import Admission
 from era5_sidecar.http1 import RequestHead, ResponseHead
-from era5_sidecar.side import body_of, forget_body
+from era5_sidecar.side import NO_BODY, body_of, forget_body
 from era5_sidecar.tls import peer_name
 from era5_sidecar.tracing import Span, Spans
 from era5_sidecar.upstream import Dialling, Endpoint
@@ -87,7 +87,7 @@ class Inbound:
     async def _ask_app(
         self, request: RequestHead, caller: FromCaller, deadline: Deadline, span: Span
     ) -> int:
-        start, body = await body_of(request, caller, self.limits)
+        start, body = await body_of(request, caller, self.limits) if request.size else NO_BODY
         fields = span.header()
         if caller.peer:
             fields += b"X-Caller: %b\r\n" % caller.peer.encode()

@@ -22,7 +22,7 @@ from era5_sidecar.discovery import Instance
 from era5_sidecar.exchange import CallerGone, FromCaller, Question, Reply, ask
 from era5_sidecar.filters import Call
 from era5_sidecar.http1 import RequestHead, ResponseHead
-from era5_sidecar.side import body_of
+from era5_sidecar.side import NO_BODY, body_of
 from era5_sidecar.tracing import Span, Spans
 from era5_sidecar.upstream import Dialling, Upstream
 from era5_sidecar.watching import Watching
@@ -101,7 +101,7 @@ class Outbound:
         span = self._spans.below(request.special.get(b"traceparent"))  # of the first attempt
         upstream = self._services.get(request.host) or self._nobody
         status = 0
-        start, rest = await body_of(request, caller, self.limits)
+        start, rest = await body_of(request, caller, self.limits) if request.size else NO_BODY
         question = Question(request, start, rest)
         # as long as our caller waits, and never for ever
         deadline = Deadline.after(now, upstream.config.deadline_s)

@@ -19,6 +19,7 @@ from era5_sidecar.http1 import BadMessage, RequestHead
 QUICKACK = getattr(socket, "TCP_QUICKACK", None)  # Linux has it
 LINGER_S = 1.0  # how long we read what nobody wants, so that the refusal is not lost with it
 LINGER_BYTES = 1 << 20
+NO_BODY: tuple[bytes, None] = (b"", None)
 
 
 class Serves(Protocol):
@@ -166,8 +167,6 @@ async def body_of(
 ) -> tuple[bytes, Body | None]:
     """The body as far as it is small enough to be sent twice, and where a rest comes from."""
     size = request.size
-    if size == 0:
-        return b"", None
     if request.expects_continue and not caller.buffer:
         caller.write(answers.CONTINUE)
     if 0 < size <= len(caller.buffer) and size <= limits.replay_bytes:  # the usual case

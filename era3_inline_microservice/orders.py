@@ -164,16 +164,17 @@ class Orders:
         return outcome
 
     def _ask_until_answered(self, request: dict[str, Any]) -> shop.Outcome:
-        tried: list[Instance] = []
+        tried: dict[Instance, float] = {}  # and until when it wants to be left alone
         is_certain = True  # until an attempt is lost: it may have been executed, or may be yet
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 outcome = self._ask_once(request, attempt, tried)
                 return outcome if is_certain else _in_doubt(outcome)
             except Unreachable as error:
-                failure, pause_s = str(error), error.retry_after_s
+                failure = str(error)
             except NoAnswer as error:
-                failure, pause_s, is_certain = str(error), error.retry_after_s, False
+                failure, is_certain = str(error), False
+            pause_s = self._rest_s(tried, time.monotonic())
             pause_s += random.uniform(0, min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2 ** (attempt - 1)))
             obstacle = self._obstacle(attempt, pause_s)
             if obstacle:
@@ -193,13 +194,12 @@ class Orders:
         return "" if is_allowed else f"attempt {attempt}, and the retry budget is spent"
 
     def _ask_once(
-        self, request: dict[str, Any], attempt: int, tried: list["Instance"]
+        self, request: dict[str, Any], attempt: int, tried: dict["Instance", float]
     ) -> shop.Outcome:
         """One question to one instance. Raises Unreachable or NoAnswer."""
         if time.monotonic() >= flask.g.deadline:
             raise Unreachable("the deadline has passed")
         instance, permit = self._choose(request["op"], tried, time.monotonic())
-        tried.append(instance)
         span = secrets.token_hex(8)
         note = _told(request) + (f", attempt {attempt}" if attempt > 1 else "")
         self._report("call", "orders", instance.name, request, note, span)
@@ -211,6 +211,7 @@ class Orders:
             return outcome
         except (Unreachable, NoAnswer) as error:
             verdict = _verdict(error)
+            tried[instance] = time.monotonic() + error.retry_after_s
             self._report("note", "orders", "orders", request, str(error), span)
             raise
         finally:
@@ -220,21 +221,16 @@ class Orders:
             self.attempts.labels("inventory", instance.name, verdict).inc()
 
     def _choose(
-        self, op: str, tried: list["Instance"], now: float
+        self, op: str, tried: dict["Instance", float], now: float
     ) -> tuple["Instance", int | None]:
         """Whom to ask, and the permit of its breaker.
 
         A change waits for the store, longer at one instance than at another: it goes to the less
         busy of two, drawn at random (Mitzenmacher 2001). Reading costs the same everywhere, so
-        taking turns shares it best, and needs to know nothing. Both choose among the first of:
-        1. instances that this request has not tried yet, with a breaker that admits;
-        2. any with a breaker that admits;
-        3. any at all: if all breakers are open they know nothing that helps (Envoy's panic).
+        taking turns shares it best, and needs to know nothing.
         """
         with self.turn:
-            admitting = [each for each in self.instances if each.admits(now)]
-            untried = [each for each in admitting if each not in tried]
-            among = untried or admitting or self.instances
+            among = self._candidates(tried, now)
             if not among:
                 raise Unreachable("no instance of inventory is known")
             two = random.sample(among, min(2, len(among)))  # at random also decides a tie
@@ -243,6 +239,26 @@ class Orders:
                 instance = among[next(self.rounds) % len(among)]
             instance.in_flight += 1
             return instance, instance.admit(now)
+
+    def _candidates(self, tried: dict["Instance", float], now: float) -> list["Instance"]:
+        """Who may be asked next: the first of these that is not empty. Asked holding `turn`.
+
+        1. instances that this request has not tried yet, with a breaker that admits
+        2. any with a breaker that admits
+        3. any at all: if all breakers are open they know nothing that helps (Envoy's panic)
+        """
+        admitting = [each for each in self.instances if each.admits(now)]
+        untried = [each for each in admitting if each not in tried]
+        return untried or admitting or self.instances
+
+    def _rest_s(self, tried: dict["Instance", float], now: float) -> float:
+        """How long to leave alone whoever may be asked next: not long if somebody is untried.
+
+        Retry-After speaks of the one who says it (RFC 9110, section 10.2.3), not of his neighbours.
+        """
+        with self.turn:
+            candidates = self._candidates(tried, now)
+        return max([0.0, *(tried.get(each, now) - now for each in candidates)])
 
     def _exchange(self, instance: "Instance", request: dict[str, Any], span: str) -> shop.Outcome:
         """The question as HTTP, and the answer. Raises Unreachable or NoAnswer."""

@@ -33,7 +33,9 @@ class Learned:
 
     caller: str = ""  # inbound: who asks, once that is proved
     told: str = ""  # inbound: what is asked, as a note for the tape, once it was let in
-    tried: list[Endpoint] = field(default_factory=list)  # outbound: who was asked, in order
+    # outbound: who was asked in vain, in order, and until when each wants to be left alone
+    tried: dict[Endpoint, float] = field(default_factory=dict)
+    rest_s: float = 0.0  # outbound: how long whoever is asked next is to be left alone yet
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from itertools import chain
 
 from era4_framework import filters_inbound as inbound
 from era4_framework import filters_outbound as outbound
+from era4_framework import filters_trying as trying
 from era4_framework import filters_watching as watching
 from era4_framework.config import ClientConfig, ServerConfig
 from era4_framework.config_rules import require_known
@@ -48,13 +49,13 @@ def client_stack(
         # above retrying: the attempts share one deadline, else three would take three times as long
         outbound.Deadlines(config.deadline_s, clock),
         # above balancing: another attempt can go to another instance
-        outbound.Retrying(config.retry, rng, clock, sleep),
+        trying.Retrying(config.retry, rng, clock, sleep),
         # above breaking: every instance has a breaker of its own, and choosing looks at all of them
-        outbound.Balancing(config.balancer, endpoints, resolver, rng, clock),
+        trying.Balancing(config.balancer, endpoints, resolver, rng, clock),
         # above breaking: a silence counts only if the instance was given time to break it
         outbound.TimeLimits(config.try_timeout_s, clock),
         # above tracing: what it keeps back was never sent
-        outbound.Breaking(config, telemetry, callee, clock),
+        trying.Breaking(config, telemetry, callee, clock),
         # one span for each attempt, as each is a message of its own
         watching.Attempts(telemetry, me),
         # a token is renewed between two attempts, if it is time

@@ -5,8 +5,8 @@ Exponential Backoff And Jitter, AWS Architecture Blog, 2015) draws from the whol
 
     wait = random(0, min(cap, base * 2 ** retry)),     retry = 0, 1, 2, ...
 
-A callee that says when to come again (Retry-After, RFC 9110 10.2.3) is left alone until then. The
-random share comes on top: it has told the same to all whom it refused.
+If the next one to be asked said when to come again (policies/balancer.py), the random share comes
+on top of that: it has told the same to all whom it refused.
 """
 
 from random import Random
@@ -23,9 +23,12 @@ class Backoff:
         self._config = config
         self._rng = rng
 
-    def wait_s(self, retry: int, retry_after_s: float = 0.0) -> float:
-        """Seconds to wait before a retry, 0 being the first one; longer if the callee said so."""
-        return retry_after_s + self._rng.random() * self.ceiling_s(retry)
+    def wait_s(self, retry: int, rest_s: float = 0.0) -> float:
+        """Seconds to wait before a retry, 0 being the first one.
+
+        rest_s: how long it wants to be left alone who will be asked then.
+        """
+        return rest_s + self._rng.random() * self.ceiling_s(retry)
 
     def ceiling_s(self, retry: int) -> float:
         """What the random share before this retry stays below."""

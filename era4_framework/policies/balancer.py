@@ -11,11 +11,14 @@ Who is in the draw:
 3. if there are none, panic: everybody, rather who was not tried. When all breakers are open, they
    say more about the caller's network than about any instance. (Envoy panics below 50 % healthy.)
    The breaker of who is chosen so gives no permit, and learns nothing.
+
+Who was tried may have said when to come again (Retry-After). That is asked for itself and not for
+its neighbours (RFC 9110, 10.2.3), so it is a reason to wait only if it is in the next draw.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from random import Random
 from typing import Protocol, TypeVar
 
@@ -50,10 +53,7 @@ class Balancer:
         """
         if not candidates:
             return None
-        admitted = list(filter(admits, candidates))
-        drawn: Sequence[C] = admitted or candidates
-        if tried:
-            drawn = [each for each in drawn if each not in tried] or drawn
+        drawn = in_the_draw(candidates, admits, tried)
         return self._next_in_turn(drawn) if self._takes_turns else self._less_busy_of_two(drawn)
 
     def _next_in_turn(self, drawn: Sequence[C]) -> C:
@@ -69,3 +69,21 @@ class Balancer:
         first, distance = draw % count, 1 + draw // count
         one, other = drawn[first], drawn[first - distance]  # below 0 it counts from the end
         return one if one.in_flight < other.in_flight else other
+
+
+def in_the_draw(
+    candidates: Sequence[C], admits: Callable[[C], bool], tried: Collection[C]
+) -> Sequence[C]:
+    """Those of `candidates` among whom one is chosen; `admits` and `tried` as for `pick`."""
+    drawn: Sequence[C] = list(filter(admits, candidates)) or candidates
+    if not tried:
+        return drawn
+    return [each for each in drawn if each not in tried] or drawn
+
+
+def rest_s(drawn: Sequence[C], tried: Mapping[C, float], now: float) -> float:
+    """Seconds until all who are in the next draw may be asked; 0.0 at once.
+
+    tried: until when each who was asked before wants to be left alone, on the clock of `now`.
+    """
+    return max([0.0, *(tried.get(each, now) - now for each in drawn)])

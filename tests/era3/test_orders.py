@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import random
 import socket
 import struct
@@ -310,12 +311,55 @@ def test_a_busy_instance_is_not_held_for_a_broken_one(service, client, script):
     assert {instance.failures for instance in service.instances} == {0}
 
 
-def test_who_says_when_to_come_again_is_not_asked_before(client, script, monkeypatch):
-    pauses: list[float] = []
-    monkeypatch.setattr(era3.time, "sleep", pauses.append)
-    asked = script(TurnedAway("full", retry_after_s=1.0), RESERVED)
+class Clock:
+    """Time that passes when somebody waits."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.pauses: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        self.pauses.append(seconds)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(era3.time, "monotonic", lambda: clock.now)
+    monkeypatch.setattr(era3.time, "sleep", clock.sleep)
+    return clock
+
+
+def test_who_says_when_to_come_again_does_not_speak_for_its_neighbours(client, script, clock):
+    asked = script(*[TurnedAway("full", retry_after_s=1.0)] * 2, RESERVED)
     assert place(client).status_code == 201
-    assert (pauses, len(asked)) == ([1.0], 2)
+    assert (clock.pauses, len(set(asked))) == ([0.0, 0.0], 3)
+
+
+def test_whom_its_breaker_refuses_is_no_neighbour(service, client, script, clock):
+    asked = script(*[TurnedAway("full", retry_after_s=1.0)] * 2, RESERVED)
+    service.instances[2].opened_at = clock.now + 9.0
+    assert place(client).status_code == 201
+    assert (clock.pauses, len(set(asked))) == ([0.0, 1.0], 2)
+
+
+def test_among_who_may_be_asked_next_the_longest_wish_counts(service):
+    knows(service, "http://127.0.0.1:1", "http://127.0.0.1:2")
+    one, two = service.instances
+    assert service._rest_s({}, 100.0) == 0.0
+    assert service._rest_s({one: 102.0}, 100.0) == 0.0
+    assert service._rest_s({one: 102.0, two: 101.0}, 100.5) == 1.5
+    assert service._rest_s({one: 102.0, two: 101.0}, 103.0) == 0.0
+
+
+def test_who_is_alone_and_says_when_to_come_again_is_not_asked_before(
+    service, client, script, clock
+):
+    asked = script(TurnedAway("full", retry_after_s=1.0), RESERVED)
+    knows(service, "http://127.0.0.1:1")
+    assert place(client).status_code == 201
+    assert (clock.pauses, len(asked)) == ([1.0], 2)
     script(TurnedAway("full", retry_after_s=3.0))
     answer = place(client, "o-2")
     assert (answer.status_code, answer.get_json()["certain"], len(asked)) == (503, True, 2 + 1)
@@ -337,7 +381,8 @@ def test_when_to_come_again_is_one_of_whole_seconds(
     with server(says(response(refusal, 503, header))) as (url, heard):
         knows(service, url)
         assert place(client).status_code == 503
-    assert (pauses[:1], len(heard)) == ([seconds], era3.ATTEMPTS)
+    # counted from when it was said, a moment before the pause begins
+    assert (math.ceil(pauses[0]), len(heard)) == (seconds, era3.ATTEMPTS)
 
 
 def test_an_impatient_customer_cannot_open_a_breaker(service, client):

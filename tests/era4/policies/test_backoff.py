@@ -28,9 +28,9 @@ def test_the_ceiling_doubles_from_base_to_cap():
     assert [backoff.ceiling_s(n) for n in range(6)] == [0.025, 0.05, 0.1, 0.2, 0.25, 0.25]
 
 
-def test_who_was_told_when_to_come_waits_so_long_and_a_random_share_besides():
+def test_who_must_leave_alone_whom_it_asks_waits_so_long_and_a_random_share_besides():
     backoff = Backoff(BackoffConfig(base_s=0.025), Random(1))
-    waits = [backoff.wait_s(0, retry_after_s=2.0) for _ in range(100)]
+    waits = [backoff.wait_s(0, rest_s=2.0) for _ in range(100)]
     assert min(waits) >= 2.0 and max(waits) < 2.025
     assert len(set(waits)) > 90
 

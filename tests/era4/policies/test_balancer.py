@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from era4_framework.config import BalancerConfig
-from era4_framework.policies.balancer import Balancer
+from era4_framework.policies.balancer import Balancer, in_the_draw, rest_s
 
 P2C, ROUND_ROBIN = BalancerConfig("p2c"), BalancerConfig("round_robin")
 
@@ -158,3 +158,18 @@ def test_in_a_panic_too_who_was_tried_is_avoided(seed):
     a, b = Instance("a"), Instance("b")
     p2c = balancer(seed)
     assert {p2c.pick([a, b], nobody, tried=[a]).name for _ in range(50)} == {"b"}
+
+
+def test_nobody_is_waited_for_who_is_not_in_the_draw():
+    a, b, c = (Instance(name) for name in "abc")
+    tried = {a: 102.0, b: 100.0}
+    assert in_the_draw([a, b, c], everybody, tried) == [c]
+    assert rest_s([c], tried, now=100.0) == 0.0
+
+
+def test_of_those_in_the_draw_who_wants_to_be_left_alone_longest_is_waited_for():
+    a, b = Instance("a"), Instance("b")
+    tried = {a: 102.0, b: 101.0}
+    assert rest_s([a, b], tried, now=100.5) == 1.5
+    assert rest_s([a, b], tried, now=103.0) == 0.0
+    assert rest_s([], tried, now=100.0) == 0.0

@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "collections.deque",
     "collections.abc.Callable",
     "collections.abc.Collection",
+    "collections.abc.Mapping",
     "collections.abc.Sequence",
     "dataclasses.dataclass",
     "enum.Enum",

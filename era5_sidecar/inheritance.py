@@ -12,6 +12,7 @@ from contextlib import suppress
 
 FIRST = 3  # SD_LISTEN_FDS_START
 NOTIFY = "ERAS_NOTIFY_FD"
+READY, ALIVE = b"READY=1\n", b"ALIVE=1\n"
 
 
 def listeners() -> dict[str, socket.socket]:
@@ -40,6 +41,7 @@ class Notice:
         self._number = number
         if number >= 0:
             os.set_inheritable(number, False)
+            os.set_blocking(number, False)  # a suspended supervisor must not suspend us
 
     @classmethod
     def from_environment(cls) -> Notice:
@@ -52,10 +54,21 @@ class Notice:
         return self._number
 
     def ready(self) -> None:
-        """Connections are being served."""
+        """Connections are being served, or a changed file is in force."""
+        self._tell(READY)
+
+    def alive(self) -> None:
+        """To be said now and then, more often than [supervisor] patience_s.
+
+        The supervisor also asks at the admin address, but that needs a new connection: one who has
+        no descriptor left for it is not dead.
+        """
+        self._tell(ALIVE)
+
+    def _tell(self, what: bytes) -> None:
         if self._number >= 0:
-            with suppress(OSError):  # it has gone, and the descriptor says so
-                os.write(self._number, b"READY=1\n")
+            with suppress(OSError):  # it has gone, or does not listen
+                os.write(self._number, what)
 
     def __repr__(self) -> str:
         return f"<Notice {self._number}>"

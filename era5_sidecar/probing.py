@@ -22,20 +22,27 @@ class Probes:
         selector: selectors.BaseSelector,
         address: tuple[str, int],
         on_answer: Callable[[], None],
+        mark: int = 0,
     ) -> None:
-        """on_answer: called whenever somebody answers."""
+        """on_answer: called whenever somebody answers. mark: see transparent.py."""
         self._selector = selector
         self._address = address
         self._question = QUESTION.format(*address).encode()
         self._on_answer = on_answer
+        self._mark = mark
         self._open: list[socket.socket] = []
 
     def ask(self) -> None:
         """One more question."""
         for old in self._open[: 1 - MOST_OPEN]:
             self._forget(old)
-        asked = socket.socket()
+        try:
+            asked = socket.socket()
+        except OSError:  # no more files: then nothing is learned now
+            return
         asked.setblocking(False)
+        if self._mark:
+            asked.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, self._mark)
         asked.connect_ex(self._address)  # what is wrong with it is told when it is written to
         self._selector.register(asked, selectors.EVENT_WRITE, self._send)
         self._open.append(asked)

@@ -91,6 +91,7 @@ class Supervision:
         self._current = 0  # 0: none
         self._successor = 0
         self._leaving: dict[int, float] = {}  # who has been told to go, and when it must have gone
+        self._stale: set[int] = set()  # who is to read the file again as soon as it can
         self._last = 0
         self._started_at = 0.0
         self._was_ready = False
@@ -107,13 +108,17 @@ class Supervision:
 
     def ready(self, proxy: int, now: float) -> list[Action]:
         """A proxy says that it serves."""
+        done: list[Action] = []
         if proxy == self._successor:
-            return self._take_over(now)
-        if proxy != self._current or not self._change(Event.READY):
-            return []
-        self._is_responsive = True
-        is_first, self._was_ready = not self._was_ready, True
-        return [Announce(proxy, is_first)]
+            done += self._take_over(now)
+        elif proxy == self._current and self._change(Event.READY):
+            self._is_responsive = True
+            done.append(Announce(proxy, is_first=not self._was_ready))
+            self._was_ready = True
+        if done and proxy in self._stale:
+            self._stale.remove(proxy)
+            done.append(Signal(proxy, "HUP"))
+        return done
 
     def exited(self, proxy: int, code: int, now: float) -> list[Action]:
         """A proxy has ended; code as subprocess has it: negative is the signal."""
@@ -135,8 +140,10 @@ class Supervision:
         return [Start(self._successor, is_upgrade=True)]
 
     def reload(self) -> list[Action]:
-        """The file has changed."""
-        return [Signal(each, "HUP") for each in (self._current, self._successor) if each]
+        """The file has changed. A proxy that is still starting would die of the signal."""
+        starting = self._current if self.state is State.STARTING else self._successor
+        self._stale |= {starting} - {0}
+        return [Signal(each, "HUP") for each in (self._current,) if each and each != starting]
 
     def stop(self, now: float) -> list[Action]:
         """All is to end, after what is under way."""
@@ -148,9 +155,10 @@ class Supervision:
         self._leaving |= dict.fromkeys(going, until)
         return [Signal(each, "TERM") for each in going] or self._end_if_alone()
 
-    def heard(self) -> None:
-        """The question whether the proxy lives was answered."""
-        self._unanswered, self._is_responsive = 0, True
+    def heard(self, proxy: int = 0) -> None:
+        """A proxy has said that it lives; 0: whoever answers at the admin address."""
+        if proxy in (0, self._current):
+            self._unanswered, self._is_responsive = 0, True
 
     def tick(self, now: float) -> list[Action]:
         """Time has passed; call it at `wakes_at` at the latest."""
@@ -187,6 +195,7 @@ class Supervision:
     def _lose(self, code: int, now: float) -> list[Action]:
         """The proxy that served, or was about to, has ended by itself."""
         if code == CANNOT_START and not self._was_ready and self._change(Event.CANNOT_START):
+            self._current = 0
             return [End(CANNOT_START)]  # it has said why
         told = f"the proxy {_ended(code)} after {now - self._started_at:.3g} s"
         self._current = 0

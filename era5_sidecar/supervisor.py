@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from era5_sidecar.inheritance import READY
 from era5_sidecar.launching import launch
 from era5_sidecar.probing import Probes
 from era5_sidecar.supervision import Supervision
@@ -48,8 +49,11 @@ class Supervisor:
         listeners: Mapping[str, socket.socket],
         command: Sequence[str],
         on_first: Callable[[], None],
+        mark: int = 0,
     ) -> None:
-        """command: starts a proxy. on_first: called when the first one serves."""
+        """command: starts a proxy. on_first: called when the first one serves. mark: of what we
+        ask a proxy through, see transparent.py.
+        """
         self._config = config
         self._listeners = listeners
         self._command = command
@@ -62,7 +66,7 @@ class Supervisor:
         self._code: int | None = None
         self._selector = selectors.DefaultSelector()
         admin = listeners["admin"].getsockname()
-        self._probes = Probes(self._selector, admin, self._supervision.heard)
+        self._probes = Probes(self._selector, admin, self._supervision.heard, mark)
 
     def run(self, release: str) -> int:
         """Until the end; returns the exit code. release: of the first proxy."""
@@ -92,7 +96,8 @@ class Supervisor:
         elif isinstance(action, Announce):
             self._release = self._releases[action.proxy]
             if action.is_first:
-                self._on_first()
+                with suppress(OSError):  # nobody reads what we print any more
+                    self._on_first()
         elif isinstance(action, End):
             self._code = action.code
 
@@ -105,16 +110,14 @@ class Supervisor:
             return self._release  # with which the new proxy will refuse it, too
 
     def _start(self, proxy: int, release: str) -> None:
-        ours, theirs = socket.socketpair()
         try:
-            self._pids[proxy] = launch(self._command, self._listeners, theirs, release)
-        except OSError as error:  # no more processes: try again like after a death
-            ours.close()
+            ours, theirs = socket.socketpair()
+            with theirs:
+                self._pids[proxy] = launch(self._command, self._listeners, theirs, release)
+        except OSError as error:  # no more processes or files: try again like after a death
             _say(f"cannot start a proxy: {error.strerror}")
             self._act(self._supervision.exited(proxy, 1, time.monotonic()))
             return
-        finally:
-            theirs.close()
         self._releases[proxy], self._notices[proxy] = release, ours
         self._selector.register(ours, selectors.EVENT_READ, lambda _: self._hear_notice(proxy))
 
@@ -123,13 +126,16 @@ class Supervisor:
         if notice is None:
             return  # buried in this same turn
         with suppress(OSError):
-            if notice.recv(64):
-                self._be_told(proxy)
+            if told := notice.recv(4096):
+                self._be_told(proxy, told)
                 return
         self._selector.unregister(notice)  # it has ended, and SIGCHLD tells how
 
-    def _be_told(self, proxy: int) -> None:
-        """A proxy serves, or has taken the file anew: so the file is right, and we take it too."""
+    def _be_told(self, proxy: int, told: bytes) -> None:
+        """A proxy lives; or it serves, or has taken the file anew: so the file is right for us."""
+        self._supervision.heard(proxy)
+        if READY not in told:
+            return
         with suppress(OSError, ValueError):
             self._supervision.limits = read(self._config).limits
         self._act(self._supervision.ready(proxy, time.monotonic()))
@@ -186,7 +192,7 @@ def main(config: Path, ready: Callable[[str], None], command: Sequence[str] = ()
     print(f"sidecar listens {shown}", flush=True)
     ours = [sys.executable, "-m", "era5_sidecar", "proxy", "--config", str(config)]
     on_first = partial(ready, urls["inbound"])
-    supervisor = Supervisor(config, told.limits, listeners, command or ours, on_first)
+    supervisor = Supervisor(config, told.limits, listeners, command or ours, on_first, told.mark)
     sys.exit(supervisor.run(told.release))
 
 

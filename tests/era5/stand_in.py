@@ -1,7 +1,7 @@
 """A stand-in for the proxy, to be kept by a supervisor: says its pid at every address.
 
-What it is to do wrong stands in the file `mood` beside its configuration: `freeze`, `refuse`,
-`never-ready`; `die-N` ends with exit code N at once.
+What it is to do wrong stands in the file `mood` beside its configuration: `never-ready`; `deaf`:
+accepts nothing, but says that it lives; `die-N`: ends with exit code N at once.
 """
 
 import os
@@ -27,8 +27,10 @@ if mood != "never-ready":
     notice.ready()
 while not {"SIGTERM", "SIGUSR2"} & {*told}:
     readable, _, _ = select.select([*sockets.values(), notice], [], [], 0.02)
-    if mood == "freeze":
-        time.sleep(3600)
+    if mood == "deaf":
+        notice.alive()
+        time.sleep(0.02)
+        continue
     if notice in readable:
         break  # the supervisor has gone
     for listener in readable:

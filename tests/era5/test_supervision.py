@@ -225,13 +225,28 @@ def test_stop_is_heard_once():
     assert supervision.stop(21.1) == []
 
 
-def test_a_reload_goes_to_everyone_who_will_serve():
+def test_a_reload_goes_to_whoever_serves():
     supervision = serving()
     assert supervision.reload() == [Signal(1, "HUP")]
+
+
+def test_a_proxy_that_is_still_starting_is_told_to_reload_when_it_is_ready():
+    supervision = serving()
     supervision.upgrade(20.0)
-    assert supervision.reload() == [Signal(1, "HUP"), Signal(2, "HUP")]
-    supervision.ready(2, 21.0)
-    assert supervision.reload() == [Signal(2, "HUP")]
+    assert supervision.reload() == [Signal(1, "HUP")]
+    assert without_words(supervision.ready(2, 21.0))[-1] == Signal(2, "HUP")
+    assert supervision.ready(2, 21.1) == []
+    supervision.exited(2, 1, 60.0)
+    assert supervision.reload() == []
+    assert supervision.ready(3, 61.0) == [Announce(3, is_first=False), Signal(3, "HUP")]
+
+
+def test_what_a_successor_says_is_no_life_of_the_old_one():
+    supervision = upgrading()
+    for now in range(21, 26):
+        supervision.heard(2)
+        assert supervision.tick(float(now)) == [Probe()]
+    assert Signal(1, "KILL") in supervision.tick(26.0)
 
 
 def test_every_state_can_be_reached_and_left_but_the_last():

@@ -52,13 +52,13 @@ upgrade_s = {upgrade_s}
 class Sidecar:
     """One that runs, and what it says."""
 
-    def __init__(self, process: subprocess.Popen, folder: Path) -> None:
+    def __init__(self, process: subprocess.Popen, folder: Path, is_awaited: bool) -> None:
         self.process = process
         self.folder = folder
         name, *told = process.stdout.readline().split()
         assert name == "sidecar", self.told()
         self.urls = dict(each.split("=") for each in told[1:])
-        self.ready = process.stdout.readline().strip()
+        self.ready = process.stdout.readline().strip() if is_awaited else ""
 
     def ask(self, name: str = "inbound") -> tuple[int, str, str]:
         """Who answers at this address, with which sockets, and which signals it got."""
@@ -92,7 +92,7 @@ def configured(
 
 
 @contextmanager
-def running(folder: Path, **settings: float) -> Iterator[Sidecar]:
+def running(folder: Path, is_awaited: bool = True, **settings: float) -> Iterator[Sidecar]:
     config = configured(folder, **settings)
     argv = [sys.executable, "-c", START, str(config), str(STAND_IN), str(config)]
     with (folder / "stderr").open("w") as stderr:
@@ -105,14 +105,14 @@ def running(folder: Path, **settings: float) -> Iterator[Sidecar]:
             start_new_session=True,
         )
     try:
-        yield Sidecar(process, folder)
+        yield Sidecar(process, folder, is_awaited)
     finally:
-        with process.stdout:
-            process.terminate()
-            try:
-                process.wait(PATIENCE_S)
-            finally:
-                kill_all(process)
+        process.terminate()
+        try:
+            process.wait(PATIENCE_S)
+        finally:
+            kill_all(process)
+            process.stdout.close()
 
 
 def kill_all(process: subprocess.Popen) -> None:
@@ -192,6 +192,13 @@ def test_a_proxy_that_freezes_is_ended_and_replaced(tmp_path):
 
 def test_a_proxy_that_lives_is_left_alone(tmp_path):
     with running(tmp_path, patience_s=0.3) as sidecar:
+        time.sleep(1.0)  # three patiences
+        assert len(sidecar.starts()) == 1
+
+
+def test_a_proxy_that_takes_no_connection_but_says_that_it_lives_is_left_alone(tmp_path):
+    (tmp_path / "mood").write_text("deaf")
+    with running(tmp_path, patience_s=0.3, upgrade_s=0.5) as sidecar:
         time.sleep(1.0)  # three patiences
         assert len(sidecar.starts()) == 1
 
@@ -320,6 +327,15 @@ print(os.waitstatus_to_exitcode(status))
     ended = subprocess.run(argv, cwd=ROOT, check=True, capture_output=True, text=True)
     assert ended.stdout == "126\n"
     assert ended.stderr == "sidecar: cannot start /no/such/python: No such file or directory\n"
+
+
+def test_a_supervisor_that_nobody_reads_lives_on(tmp_path):
+    (tmp_path / "mood").write_text("die-1")
+    with running(tmp_path, is_awaited=False) as sidecar:
+        sidecar.process.stdout.close()
+        sidecar.feel("")
+        assert sidecar.ask()[0]
+        assert sidecar.process.poll() is None
 
 
 # What it reads of the file.

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from era5_sidecar.config_text import UNIX
+from era5_sidecar.transparent import connected
 
 MOST_HEAD_BYTES = 16384
 MOST_BODY_BYTES = 1024 * 1024
@@ -57,6 +58,9 @@ async def _connect(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter
         path = url.removeprefix(UNIX)
         return await asyncio.open_unix_connection(path, limit=MOST_HEAD_BYTES)
     parts = urlsplit(url)
+    marked = await connected(str(parts.hostname), int(parts.port or 80))
+    if marked:
+        return await asyncio.open_connection(sock=marked, limit=MOST_HEAD_BYTES)
     return await asyncio.open_connection(parts.hostname, parts.port, limit=MOST_HEAD_BYTES)
 
 

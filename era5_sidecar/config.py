@@ -15,7 +15,7 @@ from typing import Any
 
 from era4_framework import config_rules
 from era4_framework.config import ClientConfig, QuotaConfig
-from era4_framework.config_rules import ConfigError, not_accepted
+from era4_framework.config_rules import ConfigError, not_accepted, require_whole
 from era5_sidecar.config_inbound import ANYONE, METHODS, InboundConfig, Rule
 from era5_sidecar.config_lines import ConfigFileError, line_of, parse
 from era5_sidecar.config_sections import (
@@ -66,7 +66,8 @@ class SidecarConfig:
     """Everything one sidecar is told.
 
     app: where the service listens, `unix:PATH` or `http://IP:PORT` on this machine. release: a
-    folder that comes first on PYTHONPATH from the next upgrade on.
+    folder that comes first on PYTHONPATH from the next upgrade on. mark: of the sockets that we
+    open to others, by which the kernel knows them from the service's (transparent.py); 0: none.
     """
 
     service: str
@@ -75,6 +76,7 @@ class SidecarConfig:
     admin_listen: str
     inbound: InboundConfig
     release: str = ""
+    mark: int = 0
     outbound: OutboundConfig | None = None
     registry: RegistryConfig | None = None
     tls: TlsConfig | None = None
@@ -89,6 +91,7 @@ class SidecarConfig:
         require_address(self, "admin_listen", loopback=True)
         if self.release:
             require_text(self, "release", "the path of a folder")
+        require_whole(self, "mark", 0, 2**32 - 1)
         self._check_callers()
         self._check_upstreams()
         self._check_addresses()

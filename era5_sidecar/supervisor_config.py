@@ -17,11 +17,12 @@ PARTS = {  # where the file has the limits
 
 
 class Told(NamedTuple):
-    """listens: name -> http://IP:PORT. release: an absolute path, or empty."""
+    """listens: name -> http://IP:PORT. release: an absolute path, or empty. mark: 0, or ours."""
 
     listens: dict[str, str]
     release: str
     limits: Limits
+    mark: int
 
 
 def read(config: Path) -> Told:
@@ -53,4 +54,5 @@ def _told(table: dict[str, Any], config: Path) -> Told:
     found = {name: table.get(part, {}).get(name) for part in PARTS for name in PARTS[part]}
     limits = Limits(**{name: float(of) for name, of in found.items() if of is not None})
     release = table.get("release", "")
-    return Told(listens, str(config.resolve().parent / release) if release else "", limits)
+    release = str(config.resolve().parent / release) if release else ""
+    return Told(listens, release, limits, int(table.get("mark", 0)))

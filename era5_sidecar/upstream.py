@@ -19,6 +19,7 @@ from era4_framework.policies.breaker import Breaker
 from era4_framework.policies.budget import RetryBudget
 from era5_sidecar.connection import Connection, Sweep
 from era5_sidecar.discovery import Instance
+from era5_sidecar.transparent import connected
 
 IDLE_S = 10.0  # an idle connection is not used again after that: its other end may be closing it
 
@@ -119,6 +120,10 @@ class Endpoint:
         tls = self.dialling.tls if self.service else None
         host, port, named = str(parts.hostname), int(parts.port or 80), self.service or None
         named = named if tls else None
+        marked = await connected(host, port)
+        if marked:
+            made = await loop.create_connection(new, sock=marked, ssl=tls, server_hostname=named)
+            return made[1]
         made = await loop.create_connection(new, host, port, ssl=tls, server_hostname=named)
         return made[1]
 

@@ -83,6 +83,7 @@ WRONG = [  # (key, what the sample says, what is said instead, what is told)
     ("app", '"unix:inventory-1.sock"', "[]", "is []: accepted is http://IP:PORT"),
     ("admin_listen", '"http://127.0.0.1:0"', '"http://0.0.0.0:0"', "with a loopback IP"),
     ("release", '""', "5", "is 5: accepted is the path of a folder"),
+    ("mark", "0", "-1", "is -1: accepted is a whole number from 0 to 4294967295"),
     (
         "inbound.listen",
         '"http://127.0.0.1:0"',
@@ -201,7 +202,7 @@ def test_the_table_above_has_every_field():
         ("[limits]", "[limit]", "limit is not known: "),
         ('service = "inventory"', "", "service is missing: it has no default"),
         ('callers = ["orders", "reports"]', "", "inbound.may[2].callers is missing"),
-        ("[inbound]", "[inbound.x]", "line 12: inbound.x is not known"),
+        ("[inbound]", "[inbound.x]", "line 13: inbound.x is not known"),
         ("[log]", "[[log]]", "log is [{'path': '', 'every_s': 1.0}]: accepted is a table, [log]"),
         ("[tls]", "[[tls]]", "accepted is a table, [tls]"),
         ("orders = { rate", "order = { rate", "inbound.quotas.order is not known: accepted are *,"),

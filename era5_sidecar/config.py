@@ -66,8 +66,7 @@ class SidecarConfig:
     """Everything one sidecar is told.
 
     app: where the service listens, `unix:PATH` or `http://IP:PORT` on this machine. release: a
-    folder that comes first on PYTHONPATH from the next upgrade on. mark: of the sockets that we
-    open to others, by which the kernel knows them from the service's (transparent.py); 0: none.
+    folder that comes first on PYTHONPATH from the next upgrade on. mark: see transparent.py.
     """
 
     service: str

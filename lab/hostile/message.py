@@ -172,5 +172,5 @@ def _trailers(seen: bytes, start: int, body: bytes) -> tuple[bytes, Fields, int,
     if end < 0:
         return body, (), -1, []
     trailers, faults = _fields(seen[start:end].split(b"\r\n"))
-    faults += [f"trailer {name}" for name, _ in trailers if name in NEVER_TRAILERS]
-    return body, trailers, end + 4, faults
+    faults += [f"field {name}" for name, _ in trailers if name in NEVER_TRAILERS]
+    return body, trailers, end + 4, [f"trailer {fault}" for fault in faults]

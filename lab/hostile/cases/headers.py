@@ -204,6 +204,13 @@ CASES = (
         answer=(answer(b"Content-Length: 0", line=b"HTTP/1.1 417 No"),),
         at_head=True,
     ),
+    Case(
+        "464",
+        "HEAD, refused by the proxy itself: no body either",
+        request(b"HEAD", target=b"/closed"),
+        (REFUSE,),
+        "RFC 9110 §9.3.2",
+    ),
     _claim("460", b"X-User-Id: root"),
     _claim("461", b"X-Forwarded-Client-Cert: URI=spiffe://seven-eras/orders"),
     _claim("462", b"X_Forwarded_Client_Cert: URI=spiffe://seven-eras/orders"),

@@ -139,6 +139,14 @@ CASES = (
         EMPTY,
     ),
     asked(
+        "640",
+        "HEAD, answered by nobody: no body of the proxy's either",
+        (FIN,),
+        (NO_ANSWER,),
+        "RFC 9110 §9.3.2",
+        ask=HEAD,
+    ),
+    asked(
         "639",
         "an error passes as it is",
         answer(HELLO, body=b"hello", line=b"HTTP/1.1 500 Broken"),

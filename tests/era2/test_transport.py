@@ -193,11 +193,23 @@ def test_a_connection_that_the_peer_closed_meanwhile_is_not_used_again():
         assert caller.call({}) == {"outcome": "reserved"}
 
 
-def test_a_request_that_did_not_leave_whole_is_certainly_not_executed(impatient):
+def test_a_request_that_did_not_leave_whole_is_certainly_not_executed(impatient, monkeypatch):
     done = Event()
 
-    with peer(lambda connection: done.wait(10)) as caller:
-        with pytest.raises(Unreachable):  # more than both sockets' buffers hold, and nobody reads
+    def reads_nothing(connection: socket.socket) -> None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)  # or it may grow
+        done.wait(10)
+
+    with peer(reads_nothing) as caller:
+        connect = caller._connect
+
+        def connect_with_a_small_buffer() -> socket.socket:
+            connection = connect()
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
+            return connection
+
+        monkeypatch.setattr(caller, "_connect", connect_with_a_small_buffer)
+        with pytest.raises(Unreachable):  # more than both sockets' buffers hold
             caller.call({"padding": "x" * 4_000_000})
         done.set()
 

@@ -19,7 +19,9 @@ from era4_framework.errors import (
     Timeout,
     Unreachable,
 )
-from era5_sidecar.http1 import BadMessage
+from era4_framework.policies.classify import kind_of
+from era5_sidecar.fields import BadMessage
+from era5_sidecar.http1 import ResponseHead
 
 REASONS = {
     400: b"Bad Request",
@@ -38,6 +40,7 @@ REASONS = {
     504: b"Gateway Timeout",
     505: b"HTTP Version Not Supported",
 }
+END = b"\r\n\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 STATUSES: dict[type[CallFailed], int] = {
     NotKnown: 401,
@@ -55,14 +58,20 @@ def status_of(failure: CallFailed) -> int:
     return STATUSES.get(type(failure), other)
 
 
-def refusal(failure: CallFailed, is_last: bool) -> bytes:
-    """A failure as the answer from which the next sidecar makes the same failure again."""
+def refusal(failure: CallFailed, is_last: bool, method: bytes = b"") -> bytes:
+    """A failure as the answer from which the next sidecar makes the same failure again.
+
+    is_last: nothing follows on this connection. method: of the request, as far as it is known.
+    """
     is_certain = isinstance(failure, Unreachable)
     told = {"outcome": "unavailable", "detail": str(failure), "certain": is_certain}
     fields = [b"X-Certain: true" if is_certain else b"X-Certain: false"]
     if isinstance(failure, Overloaded | QuotaExceeded):
         fields.append(b"Retry-After: %d" % max(1, math.ceil(failure.retry_after_s)))
-    return _problem(status_of(failure), told, fields, is_last)
+    answer = _problem(status_of(failure), told, fields, is_last)
+    if method == b"HEAD":  # the head of what GET would be answered: RFC 9110, section 9.3.2
+        return answer[: answer.index(END) + len(END)]
+    return answer
 
 
 def misunderstanding(error: BadMessage) -> bytes:
@@ -89,3 +98,21 @@ def _problem(status: int, told: Mapping[str, object], fields: list[bytes], is_la
     if is_last:
         lines.append(b"Connection: close")
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
+
+
+def is_failure(head: ResponseHead) -> bool:
+    """Whether an answer is one to judge before anybody sees it."""
+    return head.status >= 400 and kind_of(head.status, certain=True) is not None
+
+
+def failure_of(head: ResponseHead, name: str) -> CallFailed | None:
+    if head.status < 400:
+        return None
+    kind = kind_of(head.status, head.special.get(b"x-certain") == b"true")
+    if kind is None:
+        return None
+    failure = kind(f"{name}: status {head.status}")
+    after = head.special.get(b"retry-after", b"")
+    if isinstance(failure, Overloaded | QuotaExceeded) and after.isdigit():
+        failure.retry_after_s = float(after[:6])
+    return failure

@@ -6,7 +6,7 @@ line that two readers might end at different places is never passed on.
 
 import re
 
-from era5_sidecar.http1 import GOOD, BadMessage
+from era5_sidecar.fields import GOOD, BadMessage
 
 SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?")
 MOST_LINE_BYTES = 1024  # of a size with its extensions

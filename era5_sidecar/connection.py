@@ -1,11 +1,8 @@
 """One connection, one coroutine that reads from it: straight code without a task for each request.
 
-asyncio tells a protocol that bytes came (`data_received`); a relay wants to say "the next head,
-please". In between usually stand a Future, a Task and a turn of the loop. Here a coroutine waits in
-a `Place`, and who has something for it resumes it on the spot. One thread, no locks.
-
-Who waits may be woken with an error: a deadline that passed, a peer that is gone. Deadlines are not
-timers, one for each wait: one sweep looks at all who wait, every SWEEP_S.
+A connection is the Place (waiting.py) in which its coroutine waits for bytes. Who waits may be
+woken with an error: a deadline that passed, a peer that is gone. Deadlines are not timers, one for
+each wait: one sweep looks at all who wait, every SWEEP_S.
 """
 
 from __future__ import annotations
@@ -16,10 +13,11 @@ import socket
 import struct
 import time
 import types
-from collections.abc import Coroutine, Generator
+from collections.abc import Generator
 from typing import Any
 
-from era5_sidecar.http1 import BadMessage
+from era5_sidecar.fields import BadMessage
+from era5_sidecar.waiting import Place, TooLate, resume
 
 SWEEP_S = 0.02  # a deadline is noticed so late at most
 BARE_LF = re.compile(rb"(?<!\r)\n")
@@ -27,47 +25,9 @@ END = b"\r\n\r\n"
 NEVER = float("inf")
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: whoever closes now sends a reset
 
-Work = Coroutine[Any, Any, None]
-
 
 class Cut(ConnectionError):
     """The peer is gone before the message was whole."""
-
-
-class TooLate(Exception):
-    """The deadline of a wait has passed."""
-
-
-class Place:
-    """Where one coroutine waits at a time."""
-
-    __slots__ = ("waiting",)
-
-    def __init__(self) -> None:
-        self.waiting: Work | None = None
-
-    @types.coroutine
-    def wait(self) -> Generator[Place, None, None]:
-        """Until somebody wakes it."""
-        yield self
-
-    def wake(self, error: Exception | None = None) -> None:
-        """Resume who waits here, if anybody does: with an error, or because something has come."""
-        work, self.waiting = self.waiting, None
-        if work is not None:
-            resume(work, error)
-
-
-def resume(work: Work, error: Exception | None = None) -> None:
-    """Run it until it waits again: in a Place, or for an asyncio Future."""
-    try:
-        waits_for = work.throw(error) if error else work.send(None)
-    except StopIteration:
-        return
-    if isinstance(waits_for, Place):
-        waits_for.waiting = work
-    else:
-        waits_for.add_done_callback(lambda _: resume(work))
 
 
 class Sweep:

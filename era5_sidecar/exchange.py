@@ -7,32 +7,15 @@ from era4_framework.errors import BadAnswer, ConnectionLost, Timeout
 from era5_sidecar.bodies import Body, relay
 from era5_sidecar.chunked import LAST, chunk_of
 from era5_sidecar.config import LimitsConfig
-from era5_sidecar.connection import NEVER, Connection, Cut, TooLate, resume
-from era5_sidecar.http1 import UNTIL_CLOSE, BadMessage, RequestHead, ResponseHead
+from era5_sidecar.connection import NEVER, Cut
+from era5_sidecar.fields import BadMessage
+from era5_sidecar.http1 import UNTIL_CLOSE, RequestHead, ResponseHead
+from era5_sidecar.upload import CallerGone, FromCaller, Upload
 from era5_sidecar.upstream import Endpoint, ToUpstream
+from era5_sidecar.waiting import TooLate
 
 LAST_ANSWER = b"Connection: close\r\n"
 MOST_KEPT_BYTES = 65536  # of an answer that is judged before it is relayed
-
-
-class CallerGone(Exception):
-    """Nobody is left to answer."""
-
-
-class FromCaller(Connection):
-    """A connection that somebody opened to us. Who leaves while we ask for him, has us stop."""
-
-    __slots__ = ("asking", "has_answer", "is_spent", "peer")
-
-    asking: ToUpstream | None
-    has_answer: bool  # the answer to the request under way has begun
-    is_spent: bool  # no other request can follow on it
-    peer: str
-
-    def connection_lost(self, error: Exception | None) -> None:
-        super().connection_lost(error)
-        if self.asking is not None:
-            self.asking.abort()
 
 
 class Question:
@@ -93,7 +76,7 @@ async def ask(
         up.deadline = until
         up.write(question.wire())
         if question.rest is not None:
-            upload = Upload(question, question.rest, caller, up, limits.body_s)
+            upload = Upload(question.rest, question.timeout_s, caller, up, limits.body_s)
         head = _answer(await up.read_head(limits.most_head_bytes), question, limits)
         while head.status < 200:  # interim answers end here: RFC 9110, section 15.2
             head = _answer(await up.read_head(limits.most_head_bytes), question, limits)
@@ -179,42 +162,3 @@ def _meaning(
     if up.served and not up.buffer and not caller.has_answer:
         return Stale(f"{name}: closed as the request left")
     return ConnectionLost(f"{name}: {error}")
-
-
-class Upload:
-    """Sends on the rest of a request's body while its answer is awaited: it may come early."""
-
-    def __init__(
-        self,
-        question: Question,
-        rest: Body,
-        caller: FromCaller,
-        up: ToUpstream,
-        silence_s: float,
-    ) -> None:
-        self.is_over = False
-        self.failure: Exception | None = None
-        self._caller = caller
-        self._up = up
-        self._work = self._run(rest, question.timeout_s, silence_s)
-        resume(self._work)
-
-    async def _run(self, rest: Body, timeout_s: float, silence_s: float) -> None:
-        try:
-            self._up.deadline = NEVER  # who is not asked yet cannot be late
-            await relay(rest, self._caller, self._up, silence_s)
-            self.is_over = True
-            self._caller.deadline = NEVER
-            self._up.deadline = time.monotonic() + timeout_s
-        except (BadMessage, Cut, TooLate) as error:
-            self.failure = CallerGone() if self._caller.is_lost else error
-            if self._up.is_lost:
-                self.failure = None  # it is the instance that has gone
-            self._up.abort()
-
-    def stop(self) -> None:
-        """The answer is there: nobody wants the rest."""
-        self._work.close()
-        self._caller.waiting = None
-        if self._up.outlet is not None:
-            self._up.outlet.waiting = None

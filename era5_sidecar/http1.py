@@ -7,15 +7,21 @@ disagree about the end of a message, its tail becomes the next one (request smug
    is refused, hop-by-hop fields and all that only this hop may say are left out.
 2. Nothing is repaired. A line end that is not CRLF, a name that is no token, a length that is not
    plain digits: the message is refused (RFC 9112, sections 2.2, 5.1, 6.3).
-3. One pass. Most lines of most heads are the same again and again, so a line is judged once, and
-   remembered.
+3. What fields mean is in fields.py, where the end of a body is found stands below.
 """
 
 import re
-from collections.abc import Sequence
 
-GOOD = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])  # of a field line: RFC 9110, 5.5
-TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+from era5_sidecar.fields import (
+    FRAMING,
+    LONGEST_KNOWN,
+    MOST_KNOWN,
+    NEVER_NOMINATED,
+    TOKEN,
+    BadMessage,
+    sort,
+)
+
 HOST = re.compile(rb"[A-Za-z0-9._~-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
 TARGET = re.compile(rb"/[\x21\x22\x24-\x7e]*")  # origin-form; "#" never leaves a client
 ABSOLUTE = re.compile(rb"http://([^/?#]*)([/?][\x21\x22\x24-\x7e]*)?", re.IGNORECASE)
@@ -24,58 +30,10 @@ METHODS = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"PATCH", b"OP
 IDEMPOTENT = frozenset((b"GET", b"HEAD", b"PUT", b"DELETE", b"OPTIONS"))  # RFC 9110, 9.2.2
 TUNNELS = (b"CONNECT", b"TRACE")  # one asks for a way past us, the other to be told secrets
 MOST_DIGITS = 18  # of a length: below 2**63
-MOST_KNOWN = 4096  # lines that are remembered; strangers must not fill our memory with theirs
-LONGEST_KNOWN = 128
 CHUNKED = -1
 UNTIL_CLOSE = -2
 
 
-class BadMessage(Exception):
-    """A message that cannot be understood in one way only; `status` is for who sent a request."""
-
-    def __init__(self, why: str, status: int = 400) -> None:
-        super().__init__(why)
-        self.status = status
-
-
-Meaning = tuple[bytes, bytes, bool]  # name, value and whether it goes on; or one of these:
-KEEP: Meaning = (b"", b"", True)  # it goes on, and we need not look at it
-DROP: Meaning = (b"", b"", False)  # it ends here
-OWN = {  # what means something to this hop, and whether it goes on: `special` has it by this name
-    b"host": False,
-    b"content-length": True,
-    b"transfer-encoding": True,
-    b"retry-after": True,
-    b"connection": False,
-    b"expect": False,
-    b"traceparent": False,
-    b"x-deadline-ms": False,
-    b"x-certain": False,
-}
-FRAMING = (b"content-length", b"transfer-encoding")
-DROPPED = frozenset(
-    (
-        # hop by hop: RFC 9110, section 7.6.1
-        b"keep-alive",
-        b"proxy-connection",
-        b"te",
-        b"trailer",  # trailers end here, as any hop may let them (RFC 9110, section 6.5.1)
-        b"upgrade",
-        b"proxy-authorization",
-        b"proxy-authenticate",
-        # what only a sidecar may tell its service
-        b"x-caller",
-        b"x-forwarded-client-cert",
-        b"x-user-id",
-    )
-)
-LISTS = (b"connection", b"expect")  # more than one line of these is one list
-OF_A_PROXY = b"x-envoy-"  # what real sidecars tell each other
-NEVER_NOMINATED = frozenset(  # `Connection: authorization` must not take it away (RFC 9110, 7.6.1)
-    (b"authorization", b"cookie", b"content-type", b"content-encoding", b"cache-control", *FRAMING)
-)
-
-_known: dict[bytes, Meaning] = {}
 _hosts: set[bytes] = set()
 _statuses: dict[bytes, tuple[int, bool, bytes]] = {}
 
@@ -94,7 +52,7 @@ class RequestHead:
         self.method, self.target, _ = parts
         if self.method not in METHODS:
             raise _bad_method(self.method)
-        self.kept, self.special = _sort(lines)
+        self.kept, self.special = sort(lines)
         special = self.special
         host = special.get(b"host")
         if host is None:
@@ -139,7 +97,7 @@ class ResponseHead:
         first = lines.pop(0)
         self.status, is_old, first = _statuses.get(first) or _learn_status(first)
         status = self.status
-        self.kept, self.special = _sort(lines, first)
+        self.kept, self.special = sort(lines, first)
         special = self.special
         self.size = size = _framing(special, UNTIL_CLOSE)
         if status < 200 or status in (204, 304) or method == b"HEAD":
@@ -171,48 +129,6 @@ def _lines_of(head: bytes, most_fields: int) -> list[bytes]:
     return lines
 
 
-def _sort(lines: Sequence[bytes], *first: bytes) -> tuple[list[bytes], dict[bytes, bytes]]:
-    """What goes on as it came, after `first`, and what we must look at."""
-    kept = list(first)
-    special: dict[bytes, bytes] = {}
-    for line in lines:
-        meaning = _known.get(line)
-        if meaning is None:
-            meaning = _learn(line)
-        if meaning is KEEP:
-            kept.append(line)
-        elif meaning is not DROP:
-            name, value, goes_on = meaning
-            if name in special:
-                value = _joined(name, special[name], value)
-            special[name] = value
-            if goes_on:
-                kept.append(line)
-    return kept, special
-
-
-def _learn(line: bytes) -> Meaning:
-    """What a line means. Raises BadMessage if it is none."""
-    name, colon, value = line.partition(b":")
-    if not colon or not TOKEN.fullmatch(name):
-        raise BadMessage("a field line that is not NAME: VALUE")
-    if value.translate(None, GOOD):
-        raise BadMessage("a field with a byte that none has, or a line that does not end in CRLF")
-    lower, meaning = name.lower(), KEEP
-    # WSGI and CGI cannot tell "_" from "-" in a name: X_Caller would pass for X-Caller
-    if b"_" in name or lower in DROPPED or lower.startswith(OF_A_PROXY):
-        meaning = DROP
-    elif lower == b"connection" and value.strip(b" \t").lower() == b"keep-alive":
-        meaning = DROP  # it says what goes without saying
-    elif lower in OWN:
-        meaning = lower, value.strip(b" \t"), OWN[lower]
-    if len(line) <= LONGEST_KNOWN:
-        if len(_known) >= MOST_KNOWN:
-            _known.clear()
-        _known[line] = meaning
-    return meaning
-
-
 def _learn_status(line: bytes) -> tuple[int, bool, bytes]:
     """Status, whether it is HTTP/1.0, and the line that goes on. Raises BadMessage."""
     if not STATUS_LINE.fullmatch(line):
@@ -221,12 +137,6 @@ def _learn_status(line: bytes) -> tuple[int, bool, bytes]:
     if len(_statuses) < MOST_KNOWN and len(line) <= LONGEST_KNOWN:
         _statuses[line] = told
     return told
-
-
-def _joined(name: bytes, before: bytes, value: bytes) -> bytes:
-    if name not in LISTS:
-        raise BadMessage(f"{name.decode()} twice; accepted: once")
-    return before + b", " + value
 
 
 def _framing(special: dict[bytes, bytes], without: int) -> int:

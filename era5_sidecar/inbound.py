@@ -12,12 +12,13 @@ from era4_framework.policies.deadline import Deadline
 from era5_sidecar import answers
 from era5_sidecar.config import SidecarConfig
 from era5_sidecar.discovery import Instance
-from era5_sidecar.exchange import CallerGone, FromCaller, Question, ask
+from era5_sidecar.exchange import Question, ask
 from era5_sidecar.filters import Admission
 from era5_sidecar.http1 import RequestHead, ResponseHead
 from era5_sidecar.side import NO_BODY, body_of, forget_body
 from era5_sidecar.tls import peer_name
 from era5_sidecar.tracing import Span, Spans
+from era5_sidecar.upload import CallerGone, FromCaller
 from era5_sidecar.upstream import Dialling, Endpoint
 from era5_sidecar.watching import Watching
 
@@ -72,7 +73,7 @@ class Inbound:
             deadline = admission.admit(caller.peer, request, now)
         except CallFailed as failure:
             forget_body(request, caller)
-            caller.write(answers.refusal(failure, caller.is_spent))
+            caller.write(answers.refusal(failure, caller.is_spent, request.method))
             self._watching.refused("inbound", failure)
             status = answers.status_of(failure)
             self._watching.came_in(caller.peer, request, status, time.monotonic() - now, span)
@@ -104,7 +105,7 @@ class Inbound:
             if caller.has_answer:
                 caller.abort()
                 raise CallerGone from failure
-            caller.write(answers.refusal(failure, caller.is_spent))
+            caller.write(answers.refusal(failure, caller.is_spent, request.method))
             return answers.status_of(failure)
         finally:
             del self.waits[span.id]

@@ -10,20 +10,18 @@ from collections.abc import Mapping, Sequence
 from era4_framework.config import ClientConfig
 from era4_framework.errors import (
     CallFailed,
-    Overloaded,
-    QuotaExceeded,
     Unreachable,
 )
-from era4_framework.policies.classify import kind_of
 from era4_framework.policies.deadline import Deadline
 from era5_sidecar import answers
 from era5_sidecar.config import SidecarConfig
 from era5_sidecar.discovery import Instance
-from era5_sidecar.exchange import CallerGone, FromCaller, Question, Reply, ask
+from era5_sidecar.exchange import Question, Reply, ask
 from era5_sidecar.filters import Call
-from era5_sidecar.http1 import RequestHead, ResponseHead
+from era5_sidecar.http1 import RequestHead
 from era5_sidecar.side import NO_BODY, body_of
 from era5_sidecar.tracing import Span, Spans
+from era5_sidecar.upload import CallerGone, FromCaller
 from era5_sidecar.upstream import Dialling, Upstream
 from era5_sidecar.watching import Watching
 
@@ -121,7 +119,7 @@ class Outbound:
                 raise CallerGone from failure
             caller.is_spent = caller.is_spent or not question.is_whole
             self._watching.refused("outbound", failure)
-            caller.write(answers.refusal(failure, caller.is_spent))
+            caller.write(answers.refusal(failure, caller.is_spent, request.method))
             status = answers.status_of(failure)
         finally:
             self._watching.went_out(call, request, status, time.monotonic() - now, span)
@@ -165,8 +163,10 @@ class Outbound:
         failure: CallFailed | None = None
         try:
             added = UNCERTAIN if call.lost else b""
-            reply = await ask(endpoint, question, caller, self.limits, now, _is_failure, added)
-            failure = _failure_of(reply, endpoint.instance.name)
+            reply = await ask(
+                endpoint, question, caller, self.limits, now, answers.is_failure, added
+            )
+            failure = answers.failure_of(reply.head, endpoint.instance.name)
         except CallFailed as error:
             failure = error
         except BaseException:  # our caller's doing, or ours: it says nothing about the instance
@@ -175,25 +175,6 @@ class Outbound:
         verdict = call.settle(failure, allowed_s, time.monotonic())
         self._watching.attempt(endpoint, question.head, attempt, verdict, failure)
         return reply, failure
-
-
-def _is_failure(head: ResponseHead) -> bool:
-    """Whether an answer is one to judge before anybody sees it."""
-    return head.status >= 400 and kind_of(head.status, certain=True) is not None
-
-
-def _failure_of(reply: Reply, name: str) -> CallFailed | None:
-    head = reply.head
-    if head.status < 400:
-        return None
-    kind = kind_of(head.status, head.special.get(b"x-certain") == b"true")
-    if kind is None:
-        return None
-    failure = kind(f"{name}: status {head.status}")
-    after = head.special.get(b"retry-after", b"")
-    if isinstance(failure, Overloaded | QuotaExceeded) and after.isdigit():
-        failure.retry_after_s = float(after[:6])
-    return failure
 
 
 def _relay_kept(reply: Reply, failure: CallFailed, caller: FromCaller) -> int:

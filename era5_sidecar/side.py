@@ -12,9 +12,11 @@ from era4_framework.errors import CallFailed
 from era5_sidecar import answers
 from era5_sidecar.bodies import Body
 from era5_sidecar.config import LimitsConfig
-from era5_sidecar.connection import NEVER, Cut, Sweep, TooLate, resume
-from era5_sidecar.exchange import CallerGone, FromCaller
-from era5_sidecar.http1 import BadMessage, RequestHead
+from era5_sidecar.connection import NEVER, Cut, Sweep
+from era5_sidecar.fields import BadMessage
+from era5_sidecar.http1 import RequestHead
+from era5_sidecar.upload import CallerGone, FromCaller
+from era5_sidecar.waiting import TooLate, resume
 
 QUICKACK = getattr(socket, "TCP_QUICKACK", None)  # Linux has it
 LINGER_S = 1.0  # how long we read what nobody wants, so that the refusal is not lost with it

@@ -1,0 +1,58 @@
+"""What /stats reads when it is asked, beside what was counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from era4_framework.policies.breaker import State
+from era5_sidecar.inbound import Inbound
+from era5_sidecar.metrics import Metrics
+from era5_sidecar.outbound import Outbound
+from era5_sidecar.side import Door
+
+STATES = {State.CLOSED: 0.0, State.HALF_OPEN: 1.0, State.OPEN: 2.0}
+
+
+def tell_gauges(
+    metrics: Metrics, inbound: Inbound, outbound: Outbound, doors: Mapping[str, Door]
+) -> None:
+    """From now on /stats tells who is inside, who is asked, and whom we leave alone."""
+    gauge = metrics.gauge
+    gauge(
+        "in_flight",
+        "sent and not answered yet",
+        ("callee", "instance"),
+        lambda: [
+            ((up.name, each.instance.name), each.in_flight)
+            for up in outbound.upstreams()
+            for each in up.endpoints
+        ],
+    )
+    gauge(
+        "breaker_state",
+        "0 closed, 1 half open, 2 open",
+        ("callee", "instance"),
+        lambda: [
+            ((up.name, each.instance.name), STATES[each.breaker.state])
+            for up in outbound.upstreams()
+            for each in up.endpoints
+        ],
+    )
+    gauge(
+        "serving",
+        "let in and not answered yet",
+        (),
+        lambda: [((), inbound.in_flight())],
+    )
+    gauge(
+        "connections",
+        "open now",
+        ("direction",),
+        lambda: [((name,), len(door.inside)) for name, door in doors.items()],
+    )
+    gauge(
+        "turned_away_total",
+        "connections beyond most_connections",
+        ("direction",),
+        lambda: [((name,), door.turned_away) for name, door in doors.items()],
+    )

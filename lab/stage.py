@@ -24,6 +24,7 @@ from typing import Protocol, runtime_checkable
 
 from lab.cast.beside import require_proxy
 from lab.cast.counter import CounterCast
+from lab.cast.diverted import require_transparent
 from lab.cast.http import HttpCast
 from lab.cast.mesh import MeshCast
 from lab.cast.setting import Setting, Variant
@@ -73,13 +74,15 @@ class Stage:
         instances: int = INSTANCES,
         variants: Mapping[str, Variant] | None = None,
         proxy: str = "",
+        transparent: bool = False,
     ) -> None:
         """`knobs` are of both directions, unless `back` says otherwise for inventory → orders.
 
         directory: for stores, logs and traces; without one they are thrown away at the end.
         catalogue: inventory's goods; without one, the seeded catalogue. pcap: write frames there.
         From era 3 on: how many instances of inventory, and which role is another program.
-        From era 5 on: a `proxy` that one can buy, as haproxy, instead of the era's own.
+        From era 5 on: a `proxy` that one can buy, as haproxy, instead of the era's own; and on a
+        real wire `transparent`, so that services cannot but go through their sidecars.
         Raises UnknownEra, ValueError (the era does not run over this form), HostError (this
         machine has no form real), RoleFailed.
         """
@@ -92,6 +95,8 @@ class Stage:
         if not 1 <= instances <= MOST_INSTANCES:
             raise ValueError(f"instances is {instances!r}; accepted: 1 to {MOST_INSTANCES}")
         require_proxy(self.era, proxy)
+        if transparent:
+            require_transparent(self.era, form, proxy)
         self._ends = ExitStack()
         try:
             self.directory = (directory or self._throwaway_folder()).resolve()
@@ -109,6 +114,7 @@ class Stage:
                 pcap=pcap,
                 catalogue=catalogue,
                 proxy=proxy,
+                is_transparent=transparent,
             )
             # In a folder of its own: a socket's path must be short, and pytest's are not.
             door = self._throwaway_folder() / "counter"

@@ -28,13 +28,13 @@ LOOK_S = 0.01
 SUFFIX = "-sidecar"
 ANY_PORT = "http://127.0.0.1:0"
 OF_THE_FILE = {"inbound", "outbound", "registry", "tls", "limits", "log", "supervisor"}
-OF_THE_FILE |= {"app", "release"}  # what a key in the file begins with
+OF_THE_FILE |= {"app", "mark", "release"}  # what a key in the file begins with
 
 
 @dataclass(frozen=True)
 class Places:
     """Where everything is that a sidecar's file names. `advertised`: "" if it is where it listens;
-    `certificates`: the folder of them all.
+    `certificates`: the folder of them all. `mark`: by which a host's kernel knows sidecars, or 0.
     """
 
     host: str
@@ -43,6 +43,7 @@ class Places:
     registry_url: str
     secret: Path
     certificates: Path
+    mark: int = 0
 
     def of(self, service: str, instance: str) -> dict[str, Any]:
         """The values that belong into the file of this service's sidecar, table by table."""
@@ -51,6 +52,7 @@ class Places:
         return {
             "instance": instance,
             "app": self.app,
+            "mark": self.mark,
             "inbound": {"listen": f"http://{self.host}:0", "advertise": self.advertised},
             "registry": {"url": self.registry_url, "secret": str(self.secret)},
             "tls": {key: str(self.certificates / file) for key, file in files.items()},

@@ -2,6 +2,7 @@
 
 The registry first, whose address is in every sidecar's file; a sidecar tells where it listens
 before it is ready; orders is told where its sidecar is, by `http_proxy`, and nobody else anything.
+Where they are transparent (diverted.py) not even orders is told.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ from pathlib import Path
 
 from lab.cast.beside import SUFFIX, Beside, Places, make_certificates
 from lab.cast.crew import Crew
+from lab.cast.diverted import Diverted
 from lab.cast.entrance import Entrance
 from lab.cast.paths import Paths
 from lab.cast.registrar import registry_options
 from lab.cast.setting import Setting, Variant
 from lab.launch import Role
+from lab.wire.divert import MARK
 from lab.wire.namespaces import Host
 from lab.wire.process import WireProcess
 
@@ -36,6 +39,7 @@ class Pairs:
         self.entrance = Entrance(setting, socket)
         self.paths: Paths
         self._wire: WireProcess
+        self._diverted: Diverted | None = None
         self._setting = setting
         self._socket = socket
         self._is_real = setting.form == "real"
@@ -43,9 +47,11 @@ class Pairs:
         self._outbound = ""  # http_proxy of orders
 
     def join(self, wire: WireProcess) -> None:
-        """This wire lies between orders' sidecar and the others."""
+        """This wire lies between orders' sidecar and the others. Raises HostError."""
         self._wire = wire
         self.paths = Paths(wire, self._is_real)
+        if self._setting.is_transparent:
+            self._diverted = Diverted(self._setting, wire, self._certificates)
 
     def make_certificates(self) -> None:
         """Of all services: once."""
@@ -82,9 +88,12 @@ class Pairs:
             asked = ["registry", "--listen", listen, *options]
             return self._setting.role(name, asked, self._host(name), variant)
         asked = ["--listen", self._address_of(name), "--store", str(self._setting.store(name))]
-        if name == "orders":
+        if self._diverted:
+            variant = self._diverted.service(variant, self._socket.with_name(name))
+        elif name == "orders":
             proxy = {"http_proxy": self._outbound, "no_proxy": "", "NO_PROXY": ""}
             variant = replace(variant, environment={**variant.environment, **proxy})
+        if name == "orders":
             return self._setting.role(name, ["orders", *asked], self._host(name), variant)
         service = ["inventory", "--name", name, *self._setting.goods]
         return self._setting.role(name, [*service, *asked], self._host(name), variant)
@@ -103,13 +112,17 @@ class Pairs:
 
     def _begin_sidecar(self, instance: str) -> None:
         beside = self.beside[instance]
-        variant = self.variants.get(beside.name)
+        variant = self.variants.get(beside.name) or Variant()
+        if self._diverted:
+            variant = self._diverted.sidecar(variant)
         self.crew.begin(beside.role(self._host(instance), variant))
 
     def _learn(self, instance: str) -> None:
         """Where its sidecar listens, and tell whoever must know."""
         listens = self.roles[instance + SUFFIX].wait_listens()
         self.beside[instance].stay_at(listens)
+        if self._diverted:
+            self._diverted.open(instance, listens, self.roles["registry"].address)
         if instance != "orders":
             self.paths.lead_to(instance, listens["inbound"])
             return
@@ -126,11 +139,13 @@ class Pairs:
             registry_url=self.roles["registry"].address,
             secret=self.secret,
             certificates=self._certificates,
+            mark=MARK if self._setting.is_transparent else 0,
         )
 
     def _address_of(self, service: str) -> str:
         """A file, which only we can open, also from another network namespace."""
-        return f"unix:{self._socket.with_name(service)}.sock"
+        path = self._socket.with_name(service)
+        return f"unix:{path}/app.sock" if self._setting.is_transparent else f"unix:{path}.sock"
 
     def _host(self, instance: str) -> Host | None:
         if not self._is_real:

@@ -54,6 +54,7 @@ class Setting:
     pcap: Path | None
     catalogue: Path | None
     proxy: str = ""  # what is bought for the era's sidecars; empty: the era's own
+    is_transparent: bool = False  # its services are led to their sidecars, see diverted.py
 
     @property
     def inventory_host(self) -> str:

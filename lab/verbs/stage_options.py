@@ -48,6 +48,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="of the sidecars, from era 5 on: python (ours), haproxy, nginx or envoy",
     )
+    parser.add_argument(
+        "--transparent",
+        action="store_true",
+        help="from era 5 on, real wire: nothing that a service sends can pass its sidecar by",
+    )
     knobs = parser.add_argument_group("the wire's knobs, for both directions (default: perfect)")
     for name, kind in KNOBS.items():
         if name in SAID:
@@ -96,6 +101,7 @@ def stage_for(options: argparse.Namespace, **more: Any) -> Stage:
         pcap=more.get("pcap"),
         instances=options.instances,
         proxy="" if options.proxy == "python" else options.proxy,
+        transparent=options.transparent,
     )
     try:
         for direction in ("there", "back"):

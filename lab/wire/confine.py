@@ -4,7 +4,8 @@
     {"own_user": true, "hosts": "...", "hide": [FOLDER], "show": [FOLDER], "forget": [VARIABLE]}
 
 own_user: in a user namespace of its own, so that its root is nobody to the network it is in. hosts:
-what it finds in /etc/hosts. hide: folders that are empty to it, but for those of `show` in them.
+what it finds in /etc/hosts. hide: files and folders that are empty to it, but for the folders of
+`show` in them.
 Run as a script, so that it starts in milliseconds: standard library only, nothing of this package.
 """
 
@@ -53,8 +54,11 @@ def own_files(hosts: str, hide: Sequence[str], show: Sequence[str]) -> None:
             file.flush()
             _mount(file.name, "/etc/hosts", MS_BIND)
     shown = [(folder, os.open(folder, os.O_PATH)) for folder in show]
-    for folder in hide:
-        _mount("none", folder, 0, "tmpfs")
+    for path in hide:
+        if os.path.isdir(path):
+            _mount("none", path, 0, "tmpfs")
+        else:
+            _mount("/dev/null", path, MS_BIND)
     for folder, place in shown:
         os.makedirs(folder)
         _mount(f"/proc/self/fd/{place}", folder, MS_BIND)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.find import ROOT
+from lab.wire.divert import find_nft
 from lab.wire.namespaces import available
 
 LEAST_PYTHON = (3, 11)
@@ -103,6 +104,15 @@ def _namespaces() -> Finding:
     return Finding("real wire", "works", "network namespaces and TUN: packets of the kernel's own")
 
 
+def _nft() -> Finding:
+    path = find_nft()
+    if path is None:
+        means = "Era 5 is not transparent: services go through sidecars by http_proxy alone."
+        mend = "Debian and Ubuntu: sudo apt install nftables"
+        return Finding("nft", "without", "no nft found", means, mend, is_tested=True)
+    return Finding("nft", "works", f"{_version(path)} at {path}: era 5 can be transparent")
+
+
 def _controls() -> Finding:
     names = CONTROLS.read_text().split() if CONTROLS.exists() else []
     found = ", ".join(names) or "unknown"
@@ -161,6 +171,7 @@ LOOKS: tuple[Callable[[], Finding], ...] = (
     _disk,
     _cores,
     _namespaces,
+    _nft,
     _controls,
     _no_check,
     _packages,

@@ -14,7 +14,7 @@ def _client(number: str, name: str, *steps: Step) -> Case:
 
 
 def _upstream(number: str, name: str, *script: Step, allowed: tuple[Outcome, ...] = LATE) -> Case:
-    return Case(number, name, get(), allowed, GATEWAY, answer=script, next=False, is_slow=True)
+    return Case(number, name, get(), allowed, GATEWAY, answer=script, is_slow=True)
 
 
 CASES = (

@@ -22,6 +22,7 @@ from era5_sidecar.health import Health
 from era5_sidecar.inheritance import Notice, listeners
 from era5_sidecar.lease import Lease
 from era5_sidecar.proxy import BACKLOG, Proxy, say
+from era5_sidecar.transparent import use_mark
 
 PLAIN = "ERAS_PLAIN_ASYNCIO"  # set: without uvloop, as where there is none
 
@@ -38,6 +39,7 @@ class Life:
 
     async def run(self) -> None:
         config = self._config
+        use_mark(config.mark)
         at = listeners() or open_all(config)
         notice = Notice.from_environment()
         proxy = self._proxy = Proxy(config, random.Random())

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from era4_framework.config import ClientConfig
 from era4_framework.errors import (
     CallFailed,
+    NoInstance,
     Unreachable,
 )
 from era4_framework.policies.deadline import Deadline
@@ -21,6 +22,7 @@ from era5_sidecar.filters import Call
 from era5_sidecar.http1 import RequestHead
 from era5_sidecar.side import NO_BODY, body_of
 from era5_sidecar.tracing import Span, Spans
+from era5_sidecar.transparent import was_going_to
 from era5_sidecar.upload import CallerGone, FromCaller
 from era5_sidecar.upstream import Dialling, Upstream
 from era5_sidecar.watching import Watching
@@ -119,10 +121,18 @@ class Outbound:
                 raise CallerGone from failure
             caller.is_spent = caller.is_spent or not question.is_whole
             self._watching.refused("outbound", failure)
+            if upstream is self._nobody:
+                failure = self._none_of_that_name(caller)
             caller.write(answers.refusal(failure, caller.is_spent, request.method))
             status = answers.status_of(failure)
         finally:
             self._watching.went_out(call, request, status, time.monotonic() - now, span)
+
+    def _none_of_that_name(self, caller: FromCaller) -> NoInstance:
+        """Says also where our service was going, if that was not to us."""
+        where = was_going_to(caller.transport.get_extra_info("socket"))
+        dialled = f"; dialled was {where}" if where else ""
+        return NoInstance(f"{self._nobody.why_nobody}{dialled}")
 
     async def _after(
         self,

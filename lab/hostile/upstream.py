@@ -90,7 +90,7 @@ class Upstream:
     def _one(self, connection: socket.socket, unread: bytes) -> bytes:
         """One request and its answer; returns what came after it. OSError: the connection ended."""
         record = None
-        is_answered = False
+        is_answered = is_encouraged = False
         for seen in self._arriving(connection, unread):
             record = record or self._record()
             record.seen = seen
@@ -98,6 +98,9 @@ class Upstream:
             if request and not is_answered and (request.is_complete or self._answers_at(request)):
                 self._answer(connection, record.number, request)
                 is_answered = True
+            if request and not is_encouraged and _waits_for_100(request) and not is_answered:
+                connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+                is_encouraged = True
             if request and request.is_complete:
                 record.seen = seen[: request.size_bytes]
                 return seen[request.size_bytes :]
@@ -129,6 +132,10 @@ class Upstream:
             return
         for step in self._script:
             act(connection, step)
+
+
+def _waits_for_100(request: Message) -> bool:
+    return "100-continue" in request.values("expect") and not request.is_complete
 
 
 def act(connection: socket.socket, step: Step) -> None:

@@ -48,7 +48,9 @@ captured: .venv/dev
 	@$(BIN)/python -m lab.docs generate
 
 measure: .venv/measure
-	@for name in $$($(BIN)/eras measure --names); do $(BIN)/eras measure $$name --quick || exit 1; done
+	@# 2: this machine lacks what it takes, which has been said; the others can still be had
+	@for name in $$($(BIN)/eras measure --names); do \
+		$(BIN)/eras measure $$name --quick || [ $$? -eq 2 ] || exit 1; done
 
 # A stamp per layer: what is installed already is not looked at again until its lock changes.
 .venv/made:

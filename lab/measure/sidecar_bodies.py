@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from lab.measure import CannotMeasure
 from lab.measure.figure import Figure, Target, alone, compare
 from lab.measure.resources import Peak
-from lab.measure.sidecar_sides import EQUAL, OURS, SAID, TUNED, Side, Sides
+from lab.measure.sidecar_side import Side
+from lab.measure.sidecar_sides import EQUAL, OURS, SAID, TUNED, Sides
 from lab.measure.turns import Part, Step
 
 MEGABYTE = 1_000_000

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from lab.measure import resources, wrk
 from lab.measure.figure import Figure, Target, compare, total
-from lab.measure.sidecar_sides import EQUAL, OURS, SAID, TARGET, Side, Sides
+from lab.measure.sidecar_side import Side
+from lab.measure.sidecar_sides import EQUAL, OURS, SAID, TARGET, Sides
 from lab.measure.turns import Part, Step
 
 CONNECTIONS, QUICK_CONNECTIONS = 10_000, 500

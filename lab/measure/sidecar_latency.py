@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from lab.measure import paced
 from lab.measure.figure import Figure, Target, compare
-from lab.measure.sidecar_sides import EQUAL, OURS, SAID, Side, Sides
+from lab.measure.sidecar_side import Side
+from lab.measure.sidecar_sides import EQUAL, OURS, SAID, Sides
 from lab.measure.spread import percentile
 from lab.measure.turns import Part, Step
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from lab.measure import CannotMeasure, resources, sidecar_told
 from lab.measure.figure import Figure, Target, alone, compare
-from lab.measure.sidecar_sides import EQUAL, ERA, OURS, SAID, TARGET, Side, Sides, free_ports
-from lab.measure.sidecar_sides import wait_answer as wait
+from lab.measure.sidecar_side import Side, free_ports, wait_answer
+from lab.measure.sidecar_sides import EQUAL, ERA, OURS, SAID, TARGET, Sides
 from lab.measure.turns import Part, Step
 from lab.stage import Stage
 
@@ -43,7 +43,7 @@ def _each(step: Step, rounds: int) -> list[Figure]:
                 sides.upstream()
                 began = time.perf_counter()
                 side = _begin(sides, name)
-                wait(side)
+                wait_answer(side)
                 took_ms[name].append(1000 * (time.perf_counter() - began))
                 held = sum(map(resources.resident_bytes, side.groups))
                 resident_mib[name].append(held / 2**20)

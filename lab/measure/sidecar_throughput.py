@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from lab.measure import resources, wrk
 from lab.measure.figure import Figure, Target, compare
-from lab.measure.sidecar_sides import ASYNCIO, EQUAL, OURS, SAID, Side, Sides
+from lab.measure.sidecar_side import Side
+from lab.measure.sidecar_sides import ASYNCIO, EQUAL, OURS, SAID, Sides
 from lab.measure.turns import Part, Step
 
 ROUNDS, ROUND_S = 5, 2.0

@@ -20,7 +20,8 @@ from lab.measure import (
 )
 from lab.measure.figure import Figure
 from lab.measure.resources import PROC, Peak, cpu_s, resident_bytes
-from lab.measure.sidecar_sides import EQUAL, OURS, Side
+from lab.measure.sidecar_side import Side
+from lab.measure.sidecar_sides import EQUAL, OURS
 from lab.measure.sidecar_throughput import Run
 from lab.measure.standins import streams
 

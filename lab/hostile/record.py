@@ -38,5 +38,5 @@ def _add(name: str, made: dict[str, dict[str, Any]]) -> dict[str, int]:
         told = made[row.case.number]
         told[name] = row.verdict.result.value
         if not row.verdict.is_held:
-            told[f"{name} why"] = row.verdict.reason
+            told[f"{name} why"] = row.verdict.reason.partition("; client: ")[0]
     return {each: results.count(each) for each in ("held", "broke", "smuggled")}

@@ -1,4 +1,7 @@
-"""HAProxy, with connections to the upstream that are used again by anybody."""
+"""HAProxy, with connections to the upstream that are used again by anybody.
+
+It does not normalise paths: in the versions that are commonly installed that is an experiment.
+"""
 
 from __future__ import annotations
 

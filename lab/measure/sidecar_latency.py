@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lab.measure import paced
+from lab.measure import CannotMeasure, paced
 from lab.measure.figure import Figure, Target, compare
 from lab.measure.sidecar_side import Side
 from lab.measure.sidecar_sides import EQUAL, OURS, SAID, Sides
-from lab.measure.spread import percentile
+from lab.measure.spread import median, percentile
 from lab.measure.turns import Part, Step
 
 RATE_PER_S, CONNECTIONS = 1000.0, 16
@@ -67,7 +67,13 @@ def turn(sides: Mapping[str, Side], seconds: float) -> dict[str, list[float]]:
 
 
 def figures(path: str, rounds_s: Mapping[str, Sequence[Sequence[float]]]) -> list[Figure]:
-    """Return the figures of one path from each contestant's rounds."""
+    """Return the figures of one path from each contestant's rounds.
+
+    Raises CannotMeasure if the machine was so busy that a proxy seems to have saved time.
+    """
+    for share in PERCENTILES.values():
+        if median(added_us(rounds_s[EQUAL], rounds_s[NONE], share)) <= 0:
+            raise CannotMeasure("asked without a proxy it took longer: the machine is too busy")
     return [
         compare(
             f"sidecar/latency/{path}/added-{label}/{EQUAL}",

@@ -82,7 +82,10 @@ def test_what_a_proxy_adds_is_told_round_by_round():
 
 
 def test_latency_yields_the_figures_that_it_announces():
-    rounds = {name: [[0.001, 0.002]] for name in sidecar_latency.WHO}
+    rounds = {name: [[0.002, 0.003]] for name in sidecar_latency.WHO}
+    with pytest.raises(CannotMeasure, match="too busy"):
+        sidecar_latency.figures("inbound", rounds)
+    rounds[sidecar_latency.NONE] = [[0.001, 0.002]]
     figures = by_name(sidecar_latency.figures("inbound", rounds))
     assert sorted(figures) == sorted(sidecar_latency.names("inbound"))
 

@@ -7,158 +7,173 @@ import contextlib
 import gc
 import os
 import random
-import resource
 import signal
-import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
-from era0_naive.role import host_and_port
 from era4_framework.config_rules import ConfigError
 from era5_sidecar.admin import Admin
-from era5_sidecar.config import SidecarConfig, read, shown
-from era5_sidecar.discovery import Discovery, Instance
+from era5_sidecar.config import SidecarConfig, placed, read, shown
+from era5_sidecar.discovery import Discovery
 from era5_sidecar.health import Health
 from era5_sidecar.inheritance import Notice, listeners
 from era5_sidecar.lease import Lease
-from era5_sidecar.proxy import BACKLOG, Proxy, say
+from era5_sidecar.proxy import Proxy, say
+from era5_sidecar.starting import allow_files, only_at_a_start, open_all
 from era5_sidecar.transparent import use_mark
 
+BREATH_S = 0.5  # how often the supervisor hears that we are alive
 PLAIN = "ERAS_PLAIN_ASYNCIO"  # set: without uvloop, as where there is none
 
 
 class Life:
-    """A proxy from its start to its end: whom it registers, what signals tell it."""
+    """A proxy from its start to its end."""
 
     def __init__(self, path: Path, ready: Callable[[str], None]) -> None:
+        """Raises ConfigError."""
         self._path = path
         self._ready = ready
         self._config = read(path)
+        self._notice = Notice.from_environment()
+        try:
+            self._proxy = Proxy(self._config, random.Random())
+        except ConfigError as error:
+            raise placed(path, error) from error
+        self._discovery: Discovery | None = None
+        self._lease: Lease | None = None
         self._end = asyncio.Event()
+        self._is_well = asyncio.Event()
         self._is_succeeded = False  # another one has taken over
+        self._reloading: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
-        config = self._config
+        """Until a signal, or the end of the supervisor. Raises OSError, ConfigError."""
+        config, proxy = self._config, self._proxy
         use_mark(config.mark)
         at = listeners() or open_all(config)
-        notice = Notice.from_environment()
-        proxy = self._proxy = Proxy(config, random.Random())
-        discovery = self._discovery(config)
-        if discovery:
-            await discovery.start()  # first: who comes in at once must find somebody
+        await self._follow_registry(config)  # first: who comes in at once must find somebody
         await proxy.start(at)
-        lease = self._lease(config)
-        self._is_well = asyncio.Event()
+        self._lease = self._new_lease(config)
+        inbound = config.inbound
         health = Health(
-            config.app,
-            config.inbound.health_path,
-            config.inbound.health_every_s,
-            lambda well: self._on_health(well, lease),
-            say,
+            config.app, inbound.health_path, inbound.health_every_s, self._on_health, say
         )
-        admin = Admin(
-            self._why_not_ready, proxy.metrics.exposition, lambda: shown(proxy.config), self.end
-        )
+        admin = Admin(self._why_not_ready, self._stats, lambda: shown(self._proxy.config), self.end)
         await admin.serve(at["admin"])
-        self._hear_signals(notice)
+        self._hear_signals()
         await health.start()
+        breath = asyncio.create_task(self._breathe())
         waits = [asyncio.create_task(each.wait()) for each in (self._is_well, self._end)]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        gc.collect()
-        gc.freeze()  # what was made by now stays: no collection need look at it again
         if not self._end.is_set():
-            notice.ready()
-            self._ready(proxy.url)
+            self._tell_ready()
         await self._end.wait()
         await health.stop()
-        if lease and not self._is_succeeded:
-            await lease.give_back()
+        await self._leave_registry()
         await proxy.drain(proxy.config.inbound.settle_s, proxy.config.inbound.drain_s)
-        if discovery:
-            await discovery.stop()
+        if self._discovery:
+            await self._discovery.stop()
         await admin.close()
+        breath.cancel()
 
     def end(self) -> None:
         """Leave in good order."""
         self._end.set()
 
-    def reload(self) -> None:
+    async def _reload(self) -> None:
         """SIGHUP: what the file says now, if it makes sense; else what it said before."""
         try:
             config = read(self._path)
             self._proxy.apply(config)
-            say(f"{self._path.name} is in force")
         except ConfigError as error:
-            say(f"{error}; what was said before stays in force")
+            say(f"{placed(self._path, error)}; what was said before stays in force")
+            return
+        await self._follow_registry(config)
+        later = only_at_a_start(self._config, config)
+        say(f"{self._path.name} is in force" + (f"; {later} at the next upgrade" if later else ""))
+        self._notice.ready()
 
-    def _succeed(self) -> None:
-        self._is_succeeded = True
-        self._end.set()
+    async def _follow_registry(self, config: SidecarConfig) -> None:
+        """Ask for the instances of those services whose endpoints the file does not say."""
+        asked = {
+            name: told.client.poll_s
+            for name, told in (config.outbound.services.items() if config.outbound else ())
+            if not told.endpoints
+        }
+        if self._discovery:
+            await self._discovery.stop()
+        self._discovery = None
+        if config.registry and asked:
+            self._discovery = Discovery(config.registry, asked, self._proxy.outbound.know, say)
+            await self._discovery.start()
+
+    def _new_lease(self, config: SidecarConfig) -> Lease | None:
+        if config.registry is None or config.inbound.is_edge:
+            return None
+        me = config.service, config.instance
+        try:
+            return Lease(config.registry, *me, config.inbound, self._proxy.url, say)
+        except ConfigError as error:
+            raise placed(self._path, error) from error
+
+    async def _on_health(self, well: bool) -> None:
+        """Our service answers, or does not: only one that does is to be found."""
+        if not well:
+            self._is_well.clear()
+            if self._lease:
+                await self._lease.give_back()
+            return
+        if self._lease:
+            await self._lease.take()
+        self._is_well.set()
+
+    async def _leave_registry(self) -> None:
+        if self._lease and self._is_succeeded:
+            await self._lease.stop()
+        elif self._lease:
+            await self._lease.give_back()
+
+    def _tell_ready(self) -> None:
+        gc.collect()
+        gc.freeze()  # what was made by now stays: no collection need look at it again
+        self._notice.ready()
+        if self._notice.fileno() < 0:  # else the supervisor tells
+            self._ready(self._proxy.url)
+
+    async def _breathe(self) -> None:
+        while True:
+            self._notice.alive()
+            await asyncio.sleep(BREATH_S)
+
+    def _stats(self) -> bytes:
+        return self._proxy.metrics.exposition()
 
     def _why_not_ready(self) -> str:
         if self._end.is_set():
             return "it is leaving"
         return "" if self._is_well.is_set() else f"{self._config.app} does not answer yet"
 
-    async def _on_health(self, well: bool, lease: Lease | None) -> None:
-        if well:
-            if lease:
-                await lease.take()
-            self._is_well.set()
-        else:
-            self._is_well.clear()
-            if lease:
-                await lease.give_back()
-
-    def _discovery(self, config: SidecarConfig) -> Discovery | None:
-        if config.registry is None or config.outbound is None:
-            return None
-        asked = {
-            name: told.client.poll_s
-            for name, told in config.outbound.services.items()
-            if not told.endpoints
-        }
-
-        def heard(service: str, instances: Sequence[Instance]) -> None:
-            self._proxy.outbound.know(service, instances)
-
-        return Discovery(config.registry, asked, heard, say)
-
-    def _lease(self, config: SidecarConfig) -> Lease | None:
-        if config.registry is None or config.inbound.is_edge:
-            return None
-        return Lease(
-            config.registry, config.service, config.instance, config.inbound, self._proxy.url, say
-        )
-
-    def _hear_signals(self, notice: Notice) -> None:
+    def _hear_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.end)
-        loop.add_signal_handler(signal.SIGHUP, self.reload)
+        loop.add_signal_handler(signal.SIGHUP, self._begin_reload)
         loop.add_signal_handler(signal.SIGUSR2, self._succeed)
-        if notice.fileno() >= 0:
-            loop.add_reader(notice.fileno(), self.end)
+        if self._notice.fileno() >= 0:
+            loop.add_reader(self._notice.fileno(), self.end)
 
+    def _begin_reload(self) -> None:
+        self._reloading = asyncio.get_running_loop().create_task(self._reload())
 
-def open_all(config: SidecarConfig) -> dict[str, socket.socket]:
-    """Listening sockets, where no supervisor hands any over. Raises OSError, naming the address."""
-    asked = {"inbound": config.inbound.listen, "admin": config.admin_listen}
-    if config.outbound:
-        asked["outbound"] = config.outbound.listen
-    opened: dict[str, socket.socket] = {}
-    for name, address in asked.items():
-        try:
-            where = host_and_port(address, "http", least_port=0)
-            opened[name] = socket.create_server(where, backlog=BACKLOG)
-        except OSError as error:
-            raise OSError(f"{name} {address!r}: {error.strerror}") from error
-    return opened
+    def _succeed(self) -> None:
+        """SIGUSR2: another one has our sockets and our place in the registry."""
+        self._is_succeeded = True
+        self.end()
 
 
 def live(config: Path, ready: Callable[[str], None]) -> None:
     """The whole of it; `ready` is told where the inbound listener is."""
-    _allow_files()
+    allow_files()
 
     async def run() -> None:
         await Life(config, ready).run()
@@ -171,10 +186,3 @@ def live(config: Path, ready: Callable[[str], None]) -> None:
                 uvloop.run(run())
                 return
         asyncio.run(run())
-
-
-def _allow_files() -> None:
-    """As many connections as the machine allows this process."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -28,15 +28,15 @@ from era5_sidecar.inbound import Inbound
 from era5_sidecar.metrics import Metrics
 from era5_sidecar.outbound import Outbound
 from era5_sidecar.side import Door
+from era5_sidecar.starting import BACKLOG
 from era5_sidecar.tape import Tape
-from era5_sidecar.tls import client_context, peer_name, server_context
+from era5_sidecar.tls import client_context, obey, peer_name, server_context
 from era5_sidecar.tracing import Spans
 from era5_sidecar.upstream import Dialling
 from era5_sidecar.watching import Watching
 
 IDLE_SWEEP_S = 0.25
 LOOK_S = 0.02  # while it drains
-BACKLOG = 1024
 
 
 def say(line: str) -> None:
@@ -48,10 +48,12 @@ class Proxy:
     """One process's sidecar. `apply` gives it other numbers without dropping a request."""
 
     def __init__(self, config: SidecarConfig, rng: random.Random) -> None:
+        """Raises ConfigError for certificates that are none."""
         self.config = config
         self.metrics = Metrics()
         self.log = AccessLog(config.log, say)
-        watching = Watching(config.service, self.metrics, self.log, Tape(config.instance))
+        self._watching = Watching(config.service, self.metrics, self.log, Tape(config.instance))
+        watching = self._watching
         self._fast, self._slow = Sweep(), Sweep(IDLE_SWEEP_S)
         spans = Spans(rng)
         self.inbound = Inbound(config, self._dialling(config), spans, watching)
@@ -61,19 +63,19 @@ class Proxy:
             "inbound": Door(self.inbound, self._slow, self._most_connections),
             "outbound": Door(self.outbound, self._slow, self._most_connections),
         }
+        tls = config.tls
+        self._guard = server_context(tls) if tls and not config.inbound.is_edge else None
         self._servers: list[asyncio.AbstractServer] = []
         self._work: list[asyncio.Task[None]] = []
         self.url = ""  # of the inbound listener
         tell_gauges(self.metrics, self.inbound, self.outbound, self._doors)
 
     async def start(self, at: dict[str, socket.socket]) -> None:
-        """Serve on these sockets, by name. Raises OSError, ConfigError."""
+        """Serve on these sockets, by name. Raises OSError."""
         loop = asyncio.get_running_loop()
-        tls = self.config.tls
-        guarded = server_context(tls) if tls and not self.config.inbound.is_edge else None
         for name, door in self._doors.items():
             if name in at:
-                ssl = guarded if name == "inbound" else None
+                ssl = self._guard if name == "inbound" else None
                 server = await loop.create_server(door, sock=at[name], ssl=ssl, backlog=BACKLOG)
                 self._servers.append(server)
         host, port = at["inbound"].getsockname()[:2]
@@ -83,10 +85,21 @@ class Proxy:
         self._begin(self._write_log())
 
     def apply(self, config: SidecarConfig) -> None:
-        """From now on; who is being served is served to the end by what was said before."""
-        self.log.reopen()
+        """From now on; who is being served is served to the end by what was said before.
+
+        Raises ConfigError for certificates that are none; then nothing has changed.
+        """
+        dialling = self._dialling(config)
+        if config.tls and self._guard:
+            server_context(config.tls)
+            obey(self._guard, config.tls)  # for who connects from now on
+        if config.log == self.config.log:
+            self.log.reopen()
+        else:
+            self.log.close()
+            self.log = self._watching.log = AccessLog(config.log, say)
         self.config = config
-        self.outbound.redial(self._dialling(config))
+        self.outbound.redial(dialling)
         self.inbound.apply(config)
         self.outbound.apply(config)
 

@@ -38,6 +38,11 @@ def client_context(config: TlsConfig) -> ssl.SSLContext:
     return _context(ssl.PROTOCOL_TLS_CLIENT, config)  # which checks certificate and name
 
 
+def obey(context: ssl.SSLContext, config: TlsConfig) -> None:
+    """From now on handshakes of this context show and believe these files. Raises ConfigError."""
+    _load(context, config)
+
+
 def peer_name(connection: ssl.SSLObject | ssl.SSLSocket) -> str:
     """The service at the other end, after the handshake. Raises NotKnown if it does not say.
 
@@ -60,6 +65,11 @@ def _context(protocol: ssl._SSLMethod, config: TlsConfig) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     # certificates as RFC 5280 has them: Python 3.13 asks for that by itself
     context.verify_flags |= ssl.VERIFY_X509_STRICT
+    _load(context, config)
+    return context
+
+
+def _load(context: ssl.SSLContext, config: TlsConfig) -> None:
     _check_readable("tls.authority", config.authority)
     _check_readable("tls.certificate", config.certificate)
     _check_readable("tls.key", config.key)
@@ -75,7 +85,6 @@ def _context(protocol: ssl._SSLMethod, config: TlsConfig) -> ssl.SSLContext:
         reason = str(error) if isinstance(error, ValueError) else error.reason or "no PEM"
         problem = f"is {config.certificate!r}: accepted is a certificate in PEM and its key"
         raise ConfigError("tls.certificate", f"{problem} ({reason})") from error
-    return context
 
 
 def _check_readable(key: str, path: str) -> None:

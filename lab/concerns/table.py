@@ -41,14 +41,16 @@ class FileRules:
 class Table:
     """`taken`: era -> concern -> the floor that took it, where no line of ours is left.
 
-    borrowed: era -> the files of earlier ones that it runs. exhibits: patterns of files that are
-    linked into no service, and not counted.
+    borrowed: era -> the files of earlier ones that it runs. sunk: era -> the floor on which it runs
+    them, if another than before. exhibits: patterns of files that are linked into no service, and
+    not counted.
     """
 
     concerns: tuple[str, ...]
     files: Mapping[str, FileRules]
     taken: Mapping[str, Mapping[str, str]]
     borrowed: Mapping[str, list[str]]
+    sunk: Mapping[str, str]
     exhibits: tuple[str, ...]
 
     @property
@@ -69,7 +71,8 @@ def load(path: Path = TABLE) -> Table:
         _check(each, concerns)
         rules[each.path] = each
     exhibits = tuple(content["exhibits"])
-    return Table(concerns, rules, content["taken"], content["borrowed"], exhibits)
+    sunk = content.get("sunk", {})
+    return Table(concerns, rules, content["taken"], content["borrowed"], sunk, exhibits)
 
 
 def _whole_files(content: Mapping[str, Any]) -> Iterator[FileRules]:

@@ -117,6 +117,14 @@ def test_from_era_3_to_4_the_services_lose_what_the_library_gets():
         assert after["library"] > 0, concern
 
 
+def test_from_era_4_to_5_what_was_a_library_becomes_a_process():
+    counted = count(eras(), load()).eras["era5_sidecar"]
+    for concern in ("retries", "circuit breaking", "balancing", "discovery", "metrics"):
+        assert set(counted[concern]) == {"process"}, concern
+    assert not any("library" in floors for floors in counted.values())
+    assert counted["tracing"]["application"] <= 2, "the one line that no sidecar can write"
+
+
 def test_an_era_that_the_table_does_not_know_is_named():
     learners = Era("my_era", "mine", {"portable": "http"}, ROOT)
     with pytest.raises(TableError, match=r"era 'my_era' is not in .*; accepted: era0_naive"):

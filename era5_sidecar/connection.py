@@ -21,6 +21,7 @@ from era5_sidecar.waiting import Place, TooLate, resume
 
 SWEEP_S = 0.02  # a deadline is noticed so late at most
 BARE_LF = re.compile(rb"(?<!\r)\n")
+NO_HTTP = re.compile(rb"[^\r\n\x20-\x7e]")  # as TLS begins, whose sender would wait for us
 END = b"\r\n\r\n"
 NEVER = float("inf")
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: whoever closes now sends a reset
@@ -184,6 +185,8 @@ class Connection(Place, asyncio.Protocol):
         while not 0 <= (end := self.buffer.find(END)) <= most_bytes:
             if len(self.buffer) > most_bytes:
                 raise BadMessage(f"accepted is a head of at most {most_bytes} bytes", 431)
+            if NO_HTTP.match(self.buffer):
+                raise BadMessage("what begins so is no HTTP")
             if BARE_LF.search(self.buffer):
                 raise BadMessage("a line that does not end in CRLF")
             if self.is_over:

@@ -36,6 +36,7 @@ class Life:
         self._config = read(path)
         self._notice = Notice.from_environment()
         try:
+            use_mark(self._config.mark)
             self._proxy = Proxy(self._config, random.Random())
         except ConfigError as error:
             raise placed(path, error) from error
@@ -49,7 +50,6 @@ class Life:
     async def run(self) -> None:
         """Until a signal, or the end of the supervisor. Raises OSError, ConfigError."""
         config, proxy = self._config, self._proxy
-        use_mark(config.mark)
         at = listeners() or open_all(config)
         await self._follow_registry(config)  # first: who comes in at once must find somebody
         await proxy.start(at)

@@ -56,3 +56,9 @@ def tell_gauges(
         ("direction",),
         lambda: [((name,), door.turned_away) for name, door in doors.items()],
     )
+    gauge(
+        "unfinished_handshakes",
+        "connections whose TLS came to nothing, or is under way",
+        ("direction",),
+        lambda: [((name,), door.knocked - door.entered) for name, door in doors.items()],
+    )

@@ -15,7 +15,7 @@ from era4_framework.errors import (
 )
 from era4_framework.policies.deadline import Deadline
 from era5_sidecar import answers
-from era5_sidecar.config import SidecarConfig
+from era5_sidecar.config import SidecarConfig, UpstreamConfig
 from era5_sidecar.discovery import Instance
 from era5_sidecar.exchange import Question, Reply, ask
 from era5_sidecar.filters import Call
@@ -60,19 +60,20 @@ class Outbound:
         asked = config.outbound.services if config.outbound else {}
         services: dict[bytes, Upstream] = {}
         for name, told in asked.items():
-            before = self._services.get(name.encode())
-            kept = before and before.config == told.client
-            upstream = (
-                before
-                if before and kept
-                else Upstream(name, told.client, self._dialling, self._rng)
-            )
+            upstream = self._kept_or_new(name, told)
             static = [Instance(each, each) for each in told.endpoints]
             upstream.know(static or self._known.get(name, ()))
             services[name.encode()] = services[b"%b:80" % name.encode()] = upstream
         self._services = services
         known = ", ".join(asked) or "none"
         self._nobody.why_nobody = f"no service of this name; accepted: {known}"
+
+    def _kept_or_new(self, name: str, told: UpstreamConfig) -> Upstream:
+        before = self._services.get(name.encode())
+        most = told.most_connections
+        if before and (before.config, before.most_connections) == (told.client, most):
+            return before
+        return Upstream(name, told.client, self._dialling, self._rng, most)
 
     def redial(self, dialling: Dialling) -> None:
         """From now on connections are made so, as with other certificates."""

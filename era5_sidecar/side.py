@@ -47,12 +47,15 @@ class Door:
         """most: how many may be inside."""
         self.inside: set[Caller] = set()
         self.turned_away = 0
+        self.knocked = 0  # who has connected
+        self.entered = 0  # who has shown what was asked for: behind TLS not everybody does
         self.side = side
         self.sweep = sweep
         self._most = most
 
     def __call__(self) -> Caller:
         """For asyncio: the protocol of a new connection."""
+        self.knocked += 1
         return Caller(self)
 
     def has_room(self) -> bool:
@@ -74,6 +77,7 @@ class Caller(FromCaller):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        self._door.entered += 1
         if not self._door.has_room():
             self._door.turned_away += 1
             transport.abort()  # who waits for room would wait in a queue that nobody sees

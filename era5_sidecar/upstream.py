@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import random
 import ssl
 import time
@@ -12,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from era4_framework.config import BreakerConfig, ClientConfig
-from era4_framework.errors import ConnectFailed, NotKnown
+from era4_framework.errors import ConnectFailed, NotKnown, Overloaded
 from era4_framework.policies.backoff import Backoff
 from era4_framework.policies.balancer import Balancer
 from era4_framework.policies.breaker import Breaker
@@ -21,6 +22,7 @@ from era5_sidecar.connection import Connection, Sweep
 from era5_sidecar.discovery import Instance
 from era5_sidecar.transparent import connected
 
+OUR_OWN_FAULT = (errno.EMFILE, errno.ENFILE)  # no instance is to be blamed for these
 IDLE_S = 10.0  # an idle connection is not used again after that: its other end may be closing it
 
 
@@ -61,12 +63,28 @@ class ToUpstream(Connection):
 class Endpoint:
     """An instance, how busy we keep it, and what its breaker has learned."""
 
-    __slots__ = ("breaker", "dialling", "idle", "in_flight", "instance", "service")
+    __slots__ = (
+        "_most",
+        "breaker",
+        "dialling",
+        "idle",
+        "in_flight",
+        "instance",
+        "service",
+    )
 
     def __init__(
-        self, service: str, instance: Instance, breaker: BreakerConfig, dialling: Dialling
+        self,
+        service: str,
+        instance: Instance,
+        breaker: BreakerConfig,
+        dialling: Dialling,
+        most: float = float("inf"),
     ) -> None:
-        """service: whose name its certificate must bear; empty: it is our own, on this host."""
+        """service: whose name its certificate must bear; empty: it is our own, on this host.
+        most: connections in use at once.
+        """
+        self._most = most
         self.service = service
         self.instance = instance
         self.breaker = Breaker(breaker)
@@ -85,7 +103,9 @@ class Endpoint:
         return None
 
     async def fresh(self, until: float) -> ToUpstream:
-        """A new connection. Raises ConnectFailed, NotKnown."""
+        """A new connection. Raises ConnectFailed, NotKnown, Overloaded."""
+        if self.in_flight > self._most:
+            raise Overloaded(f"{self.instance.name}: as many connections as may be are in use")
         loop = asyncio.get_running_loop()
         dialled = loop.create_task(self._dial(until - time.monotonic()))
         await asyncio.wait([dialled])
@@ -96,7 +116,9 @@ class Endpoint:
         try:
             async with asyncio.timeout(within_s):
                 made = await self._connect()
-        except (TimeoutError, OSError, ssl.SSLError) as error:
+        except OSError as error:  # TimeoutError and SSLError among them
+            if error.errno in OUR_OWN_FAULT:
+                raise Overloaded(f"no file is left for a connection to {name}") from error
             why = "no connection in time" if isinstance(error, TimeoutError) else _told(error)
             raise ConnectFailed(f"{name}: {why}") from error
         peer_of = self.dialling.peer_of
@@ -155,8 +177,14 @@ class Upstream:
     """A service that is asked: its endpoints, and what all requests to it share."""
 
     def __init__(
-        self, name: str, config: ClientConfig, dialling: Dialling, rng: random.Random
+        self,
+        name: str,
+        config: ClientConfig,
+        dialling: Dialling,
+        rng: random.Random,
+        most_connections: float = float("inf"),
     ) -> None:
+        """most_connections: in use at once to one instance."""
         self.name = name
         self.config = config
         self.endpoints: list[Endpoint] = []
@@ -165,6 +193,7 @@ class Upstream:
         self.backoff = Backoff(config.retry.backoff, rng)
         self.balancer = Balancer(config.balancer, rng)
         self.dialling = dialling
+        self.most_connections = most_connections
 
     def know(self, instances: Sequence[Instance]) -> None:
         """Who is there from now on; who stays keeps what was learned of it."""
@@ -183,7 +212,8 @@ class Upstream:
             each.close()
 
     def _endpoint(self, instance: Instance) -> Endpoint:
-        return Endpoint(self.name, instance, self.config.breaker, self.dialling)
+        most = self.most_connections
+        return Endpoint(self.name, instance, self.config.breaker, self.dialling, most)
 
 
 def _told(error: BaseException) -> str:

@@ -74,11 +74,6 @@ class Watching:
     def retry(self, callee: str) -> None:
         self.metrics.retry(callee)
 
-    def arrived(self, caller: str, request: RequestHead, span: Span) -> None:
-        """A request from outside is let in."""
-        if self.tape.is_on:
-            self._write("note", self.tape.process, self.tape.process, request, "serves", span)
-
     def sent(self, endpoint: Endpoint, request: RequestHead, span: Span, attempt: int) -> None:
         """An attempt leaves."""
         if self.is_on:

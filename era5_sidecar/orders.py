@@ -14,6 +14,8 @@ from era0_naive import shop
 from era5_sidecar.server import THREADS, listener_at, serve
 from era5_sidecar.web import Operation, web
 
+LONGEST_WAIT_S = 0.4  # for who else holds the book: a thread is needed elsewhere
+
 
 class Orders:
     """What customers can ask for, and how orders asks inventory for its part of it."""
@@ -72,7 +74,7 @@ def operations(orders: Orders) -> list[Operation]:
 def main(listen: str, store: Path, ready: Callable[[str], None]) -> None:
     """Runs the service until it is stopped; `ready` is told where it listens."""
     with (
-        closing(shop.Book(store)) as book,
+        closing(shop.Book(store, LONGEST_WAIT_S)) as book,
         requests.Session() as inventory,
         closing(listener_at(listen)) as listener,
     ):

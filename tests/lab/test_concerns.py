@@ -121,7 +121,8 @@ def test_from_era_4_to_5_what_was_a_library_becomes_a_process():
     counted = count(eras(), load()).eras["era5_sidecar"]
     for concern in ("retries", "circuit breaking", "balancing", "discovery", "metrics"):
         assert set(counted[concern]) == {"process"}, concern
-    assert not any("library" in floors for floors in counted.values())
+    of_library = {concern for concern, floors in counted.items() if floors.get("library")}
+    assert of_library == {"plumbing", "health and draining", "identity"}, "web.py and server.py"
     assert counted["tracing"]["application"] <= 2, "the one line that no sidecar can write"
 
 

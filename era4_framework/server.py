@@ -109,7 +109,7 @@ def _drain(server: Any, door: Door, config: ServerConfig, lease: Lease | None) -
     until = quiet_since + config.drain_s
     while (now := time.monotonic()) < min(until, quiet_since + QUIET_S):
         _ask_to_hang_up(server)
-        quiet_since = now if _in_flight(server) else quiet_since
+        quiet_since = now if server.accepting or _in_flight(server) else quiet_since
         time.sleep(LOOK_AGAIN_S)
     left_s = max(LOOK_AGAIN_S, until - time.monotonic())
     server.task_dispatcher.shutdown(timeout=left_s)  # no thread may find the store closed

@@ -5,9 +5,12 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import pytest
 
+from era4_framework import server
+from era4_framework.config import ServerConfig
 from lab.stage import Stage
 from tests.era4.asking import head_of, until
 
@@ -85,3 +88,18 @@ def is_ready(connection: http.client.HTTPConnection) -> bool:
     if answer.status == 503:
         assert answer.getheader("Connection") == "close"
     return answer.status == 200
+
+
+def test_the_threads_end_after_the_door_is_closed_however_late_the_loop_hears_of_it(monkeypatch):
+    was_open: list[bool] = []
+    late_s = 3 * server.QUIET_S
+    waitress = SimpleNamespace(active_channels={}, accepting=True)
+    waitress.trigger = SimpleNamespace(
+        pull_trigger=lambda close: threading.Timer(late_s, close).start()
+    )
+    waitress.task_dispatcher = SimpleNamespace(
+        shutdown=lambda timeout: was_open.append(waitress.accepting)
+    )
+    monkeypatch.setattr(server, "_close", lambda told: setattr(told, "accepting", False))
+    server._drain(waitress, server.Door(), ServerConfig(settle_s=0, drain_s=PATIENCE_S), None)
+    assert was_open == [False]

@@ -69,7 +69,7 @@ def site_url(site: Path) -> Iterator[str]:
     thread.join()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # playwright keeps an event loop running: other tests have theirs
 def chromium():
     """The system's Chromium through playwright, or a skip that says what is missing."""
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

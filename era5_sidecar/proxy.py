@@ -16,6 +16,7 @@ import asyncio
 import random
 import socket
 import sys
+import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ from era5_sidecar.watching import Watching
 
 IDLE_SWEEP_S = 0.25
 LOOK_S = 0.02  # while it drains
+QUIET_S = 0.5  # whoever says nothing for so long is not about to ask
 
 
 def say(line: str) -> None:
@@ -106,18 +108,19 @@ class Proxy:
     async def drain(self, settle_s: float, drain_s: float) -> None:
         """Serve on until callers have noticed, then end as soon as nobody is being served.
 
-        Whoever asks meanwhile is told that this was the last answer on its connection. One that is
-        idle all the time is closed after that: a moment earlier, and its next request may be lost.
+        Whoever asks meanwhile is told that this was the last answer on its connection. One that has
+        been idle for long is closed: whoever has just connected is about to ask.
         """
         self.inbound.is_leaving = self.outbound.is_leaving = True
         await asyncio.sleep(settle_s)
         for server in self._servers:
             server.close()
         inside = [door.inside for door in self._doors.values()]
-        until = asyncio.get_running_loop().time() + drain_s
-        while any(inside) and asyncio.get_running_loop().time() < until:
-            for each in [each for group in inside for each in group if each.is_idle]:
-                each.close()
+        until = time.monotonic() + drain_s
+        while any(inside) and (now := time.monotonic()) < until:
+            for each in [each for group in inside for each in group]:
+                if each.has_been_idle(now) > QUIET_S:
+                    each.close()
             await asyncio.sleep(LOOK_S)
         for task in self._work:
             task.cancel()

@@ -93,10 +93,11 @@ class Caller(FromCaller):
         self._door.inside.discard(self)
         super().connection_lost(error)
 
-    @property
-    def is_idle(self) -> bool:
-        """Between two requests."""
-        return self.deadline != NEVER and not self.buffer
+    def has_been_idle(self, now: float) -> float:
+        """For how many seconds nothing has come since the last answer, or since it connected."""
+        if self.deadline == NEVER or self.buffer:
+            return 0.0
+        return now - (self.deadline - self._door.side.limits.idle_s)
 
 
 async def serve(caller: FromCaller, side: Serves) -> None:

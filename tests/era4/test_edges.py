@@ -186,11 +186,18 @@ def test_an_endless_answer_is_bounded():
 
 
 def test_a_connection_is_kept_and_replaced_when_the_peer_has_closed_it():
-    http = Http()
-    with fakes.server(says(response(RESERVED), response(RESERVED))) as (url, heard):
+    http, closed = Http(), threading.Event()
+
+    def twice(connection: socket.socket) -> None:
+        says(response(RESERVED), response(RESERVED))(connection)
+        connection.close()
+        closed.set()
+
+    with fakes.server(twice) as (url, heard):
         ask(url, http=http)
         ask(url, http=http)
         assert len(heard) == 1, "both came over one connection, which was closed after that"
+        assert closed.wait(10)
         assert ask(url, http=http).body == RESERVED
         assert len(heard) == 2
 

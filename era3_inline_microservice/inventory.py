@@ -2,8 +2,9 @@
 
 Several instances run on one store. Each tells the registry that it lives, and asks of every caller
 who it is, whether it may, how often, and how long it will wait; refuses what is too much; and can
-be watched. All of it is in orders.py too, a little different. Only `reserve` has grown by something
-that is the shop's own: it knows an order that it has already served.
+be watched. All of it is in orders.py too, a little different: two copies as long as these are what
+this era has to show. Only `reserve` has grown by something that is the shop's own: it knows an
+order that it has already served.
 """
 
 import json

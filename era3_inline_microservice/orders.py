@@ -3,7 +3,8 @@
 There are several inventories now, they come and go, and any of them may be dead, slow or full. So
 orders finds them, chooses among them, gives up in time, tries again but not too often, leaves the
 broken ones alone, says who it is, refuses what is too much, and can be watched. None of this is
-about orders, and most of it stands in inventory.py once more, typed again.
+about orders, and most of it stands in inventory.py once more, typed again. The length of this file
+is the lesson: what makes it so long is no longer in the service in era 4.
 """
 
 import ipaddress
@@ -365,6 +366,7 @@ class Orders:
                 self.attempts.remove(callee, name, verdict)
 
     def follow_registry(self) -> None:
+        """Asks it again and again, in a thread of its own, until we leave."""
         while not self.draining.wait(POLL_S):
             self.refresh()
 
@@ -464,6 +466,7 @@ class Instance:
     term: int = 0  # grows with every change of state
 
     def admits(self, now: float) -> bool:
+        """Whether a call would get a permit; `now` in seconds of one and the same clock."""
         if self.opened_at is None:
             return True
         return not self.is_probing and now >= self.opened_at + COOL_DOWN_S
@@ -476,6 +479,7 @@ class Instance:
         return self.term
 
     def record(self, permit: int | None, verdict: Verdict, now: float) -> None:
+        """What came of the call that had this permit."""
         if permit != self.term:
             return  # a straggler: it was admitted before the state changed, and is no probe
         was_probe, self.is_probing = self.is_probing, False

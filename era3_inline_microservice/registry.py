@@ -3,6 +3,10 @@
 An instance takes a lease and renews it by its heartbeat. One that dies cannot say so: its lease
 runs out (Gray and Cheriton, 1989). All of it is in memory: a registry that starts again is empty,
 and full again one heartbeat later.
+
+What it is about is `Leases`; the rest is how a service is asked, and who may. That is written out
+here for a third time, and makes this file as long as it is: this era has no library in which the
+three could share it, and era 4 runs this file as it stands.
 """
 
 import ipaddress
@@ -46,6 +50,8 @@ Key = tuple[str, str]  # service, instance
 
 @dataclass(frozen=True)
 class Lease:
+    """Where an instance is, and until when that is believed."""
+
     url: str
     ends_at: float
 

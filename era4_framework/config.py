@@ -3,7 +3,8 @@
 Era 3 had these as constants in each service. Here they are arguments, whose defaults are era 3's
 constants; era 5 reads the same fields from a file, era 6 receives them from the control plane.
 A configuration is checked when it is made, so whoever holds one need not check again. Units are in
-the names; durations are seconds.
+the names; durations are seconds. The file is long because it is where a number is looked up: what
+it means stands beside what it may be.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class TimeLimits:
 
 
 def believing(request: Request, service: Service) -> Response:
-    """Takes for an answer only what answers this request."""
+    """Takes for an answer only what answers this request; raises BadAnswer for anything else."""
     response = service(request)
     if is_answer(request, response):
         return response

@@ -54,11 +54,15 @@ class Operation:
 
     @property
     def has_key(self) -> bool:
+        """Whether its path names an idempotency key."""
         return "<" in self.path
 
 
 def serving(operations: Sequence[Operation]) -> Service:
-    """The innermost service: the request is read, the business is asked."""
+    """The innermost service: the request is read, the business is asked.
+
+    It raises Overloaded if somebody else holds the store for too long.
+    """
     by_name = {operation.name: operation for operation in operations}
 
     def serve(request: Request) -> Response:

@@ -96,6 +96,7 @@ def serve(
 
 
 def _drain(server: Any, door: Door, config: ServerConfig, lease: Lease | None) -> None:
+    """The four steps, in at most settle_s + drain_s seconds, and the lease's last question."""
     _ask_to_hang_up(server)
     door.is_open = False
     settled = time.monotonic() + config.settle_s

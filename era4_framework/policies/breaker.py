@@ -34,12 +34,16 @@ from era4_framework.policies.window import Window
 
 
 class State(Enum):
+    """What a breaker does with calls; the diagram above says when."""
+
     CLOSED = "closed"
     OPEN = "open"
     HALF_OPEN = "half open"
 
 
 class Event(Enum):
+    """What changes the state."""
+
     TRIP = "trip"
     COOLED_DOWN = "cooled down"
     PROBE_FAILED = "probe failed"

@@ -25,6 +25,8 @@ FAIR_SHARE = 0.5  # of the time that an attempt usually has
 
 
 class Retry(Enum):
+    """When to send again."""
+
     ALWAYS = "always"
     WITH_KEY = "with an idempotency key"
     NEVER = "never"

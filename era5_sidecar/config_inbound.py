@@ -42,7 +42,7 @@ class InboundConfig:
     """How others may call the service.
 
     advertise: where they reach it, if that is not where it listens. is_edge: the callers are
-    customers, who have no certificate; their trace headers and deadlines are not believed.
+    customers, who have no certificate; their trace headers are not believed.
     deadline_s: for a request that brings none, and the most that one may bring. may: whatever no
     rule allows is refused. quotas: of one caller each, "*" for all others together.
     settle_s, drain_s: when told to stop it serves on until callers have noticed, and then at most

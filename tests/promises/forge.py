@@ -14,15 +14,18 @@ def next_request(
     is_ip: bool,
     swap: tuple[bytes, bytes],
     guess: int | None = None,
+    port: int = 0,
 ) -> bytes:
     """What orders would send next if it repeated its last request for another order.
 
     seen: the frames of orders so far. scheme: what they carry, as in the era's addresses. is_ip:
     whether they begin with an IP header. swap: (bytes in the request, others of the same length).
     guess: for one who cannot read the frames, instead of the next sequence number (TCP) or of the
-    connection (era 1).
+    connection (era 1). port: where inventory listens; if nobody can read what goes there, it is
+    repeated as it is.
     """
-    frame = [frame for frame in seen if swap[0] in frame][-1]
+    readable = [frame for frame in seen if swap[0] in frame]
+    frame = readable[-1] if readable else _last_to(port, seen)
     if not is_ip:
         return _segment(frame, swap, guess) if codec.decode(frame) else frame.replace(*swap)
     packet = IP(frame)
@@ -55,6 +58,16 @@ def _on_the_same_connection(
     _refill(forged[TCP], request.replace(*swap))
     del forged[TCP].chksum
     return forged
+
+
+def _last_to(port: int, seen: list[bytes]) -> bytes:
+    """The last frame that carries something there."""
+    packets = ((frame, IP(frame)) for frame in seen)
+    return [
+        frame
+        for frame, packet in packets
+        if TCP in packet and packet[TCP].dport == port and _content(packet)
+    ][-1]
 
 
 def _content(packet: Packet) -> bytes:

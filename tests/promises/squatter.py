@@ -12,6 +12,7 @@ from typing import Any
 
 from lab.find import child_environment
 from lab.stage import Stage
+from tests.promises.credentials import NOBODY, Credential
 from tests.promises.stand_in import Server
 from tests.promises.stranger import address_in
 
@@ -32,29 +33,39 @@ serve(address, answered, lambda address: print("ready", flush=True))
 
 
 class Squatter:
-    """What he has been sent so far, as lines: `asked`, or the credentials that came along."""
+    """What came to him so far, as lines: `asked`, the credentials that came along, or `not asked`
+    and why somebody who had come would not speak to him.
+    """
 
     def __init__(self) -> None:
         self.heard: list[str] = []
 
     @property
-    def tokens(self) -> list[str]:
-        """Of those who said who they are, before they knew who listens."""
-        return [line.partition(" ")[2] for line in self.heard if line.startswith("Bearer ")]
+    def shown(self) -> list[Credential]:
+        """By those who said who they are, before they knew who listens."""
+        tokens = [line.partition(" ")[2] for line in self.heard if line.startswith("Bearer ")]
+        return [Credential(token) for token in tokens]
 
 
 @contextmanager
-def squatting(stage: Stage, url: str, answer: dict[str, Any]) -> Iterator[Squatter]:
-    """Listen at `url`, and answer everything with `answer` as if all were well."""
+def squatting(
+    stage: Stage, url: str, answer: dict[str, Any], shows: Credential = NOBODY
+) -> Iterator[Squatter]:
+    """Listen at `url`, and answer everything with `answer` as if all were well. `shows`: of a
+    certificate that he has, to whoever asks for one.
+    """
     squatter = Squatter()
-    over = _over_http if stage.era.speaks_http else _in_the_eras_own_way
-    with over(stage, url, json.dumps(answer), squatter):
+    if stage.era.speaks_http:
+        with _over_http(url, json.dumps(answer), shows, squatter):
+            yield squatter
+        return
+    with _in_the_eras_own_way(stage, url, json.dumps(answer), squatter):
         yield squatter
 
 
 @contextmanager
-def _over_http(stage: Stage, url: str, answer: str, squatter: Squatter) -> Iterator[None]:
-    server = _server_at(address_in(url), answer.encode(), squatter)
+def _over_http(url: str, answer: str, shows: Credential, squatter: Squatter) -> Iterator[None]:
+    server = _server_at(address_in(url), answer.encode(), shows, squatter)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield
@@ -63,11 +74,16 @@ def _over_http(stage: Stage, url: str, answer: str, squatter: Squatter) -> Itera
         server.server_close()
 
 
-def _server_at(address: tuple[str, int], answer: bytes, squatter: Squatter) -> Server:
+def _server_at(
+    address: tuple[str, int], answer: bytes, shows: Credential, squatter: Squatter
+) -> Server:
+    def turned_away(why: str) -> None:
+        squatter.heard.append(f"not asked: {why}")
+
     until = time.monotonic() + FREE_S
     while True:
         try:
-            return Server(address, _handler(answer, squatter))
+            return Server(address, _handler(answer, squatter), shows, turned_away)
         except OSError:  # the relay that refused in the dead one's name still listens
             if time.monotonic() > until:
                 raise

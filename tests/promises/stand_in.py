@@ -3,11 +3,17 @@
 Only where instances are found by a registry: it registers as any instance would.
 """
 
+import ssl
+import sys
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from lab.stage import Stage
+from tests.promises.credentials import Credential, credential_of
 from tests.promises.tokens import mint, secret_in
 from tests.promises.web import Request, exchange, with_token
 
@@ -15,8 +21,45 @@ LEASE_S = 3600.0  # nobody renews it
 
 
 class Server(ThreadingHTTPServer):
+    """Shows this certificate to whoever comes, if there is one."""
+
     request_queue_size = 128
     daemon_threads = True
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        handler: type[BaseHTTPRequestHandler],
+        shown: Credential,
+        on_turned_away: Callable[[str], None] = lambda why: None,
+    ) -> None:
+        """on_turned_away: told why somebody would not speak to us."""
+        self._tls = _context(shown) if shown.certificate else None
+        self._on_turned_away = on_turned_away
+        super().__init__(address, handler)
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Its own thread is in here, so a handshake keeps nobody waiting."""
+        if self._tls is None:
+            super().finish_request(request, client_address)
+            return
+        try:
+            guarded = self._tls.wrap_socket(request, server_side=True)
+        except OSError as error:
+            self._on_turned_away(str(error))
+            return
+        with guarded:
+            super().finish_request(guarded, client_address)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), OSError):  # who leaves in the middle is no news
+            super().handle_error(request, client_address)
+
+
+def _context(shown: Credential) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(shown.certificate, Path(shown.certificate).with_suffix(".key"))
+    return context
 
 
 class StandIn:
@@ -27,7 +70,8 @@ class StandIn:
         self.name = name
         self.asked = 0
         self._turn = threading.Lock()
-        self._server = Server(("127.0.0.1", 0), self._handler())
+        shown = credential_of(stage, "inventory")
+        self._server = Server(("127.0.0.1", 0), self._handler(), shown)
 
     def __enter__(self) -> "StandIn":
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()

@@ -12,7 +12,9 @@ from typing import Any
 
 from lab.find import child_environment
 from lab.stage import Stage
+from tests.promises.credentials import NOBODY, Credential
 from tests.promises.forge import next_request
+from tests.promises.sidecars import beside
 from tests.promises.web import Answer, Request, exchange, with_token
 
 ENHANCED_PACKET = 6  # pcapng, section 4.3
@@ -64,17 +66,20 @@ class Stranger:
     def forge(self, swap: tuple[bytes, bytes], guess: int | None = None) -> None:
         """Send what orders would send next if it asked what it asked last, for another order."""
         seen, scheme = self.frames_of_orders(), self.stage.era.schemes[self.stage.form]
-        self.send([next_request(seen, scheme, self.stage.form == "real", swap, guess)])
+        is_ip, port = self.stage.form == "real", 0
+        if self.stage.era.speaks_http:
+            port = address_in(self._door_of(self.stage.instances[0]))[1]
+        self.send([next_request(seen, scheme, is_ip, swap, guess, port)])
 
-    def ask(self, request: dict[str, Any], token: str = "", deadline_ms: str = "") -> Answer:
+    def ask(self, request: dict[str, Any], shown: Credential = NOBODY) -> Answer:
         """Ask inventory as orders would, without being orders.
 
         What eras before HTTP have no place for, as `token`, is a member of the message.
         """
         if not self.stage.era.speaks_http:
-            return self.ask_often(request | ({"token": token} if token else {}), 1)[0]
-        headers = with_token(token) | ({"X-Deadline-Ms": deadline_ms} if deadline_ms else {})
-        return self.over_http(self.stage.instances[0], *as_http(request), headers)
+            named = {"token": shown.token} if shown.token else {}
+            return self.ask_often(request | named, 1)[0]
+        return self.over_http(self.stage.instances[0], *as_http(request), shown)
 
     def ask_often(self, request: dict[str, Any], times: int) -> list[Answer]:
         """Eras 0 to 2: the same question, again and again, in the era's own way."""
@@ -84,15 +89,21 @@ class Stranger:
         argv = [sys.executable, "-c", ASK, package, address, json.dumps(request), str(times)]
         return [Answer(0, {}, json.dumps(answer)) for answer in json.loads(self._run(argv, ""))]
 
-    def over_http(
-        self, role: str, method: str, path: str, body: Any, headers: dict[str, str]
-    ) -> Answer:
-        """From era 3 on: any request at all, to the place where a role listens."""
-        request = Request(self.stage.address(role), method, path, headers, body)
+    def over_http(self, role: str, method: str, path: str, body: Any, shown: Credential) -> Answer:
+        """From era 3 on: any request at all, to the place where others reach a role."""
+        url, headers = self._door_of(role), with_token(shown.token)
+        request = Request(url, method, path, headers, body, shown.certificate)
         if self.stage.form == "portable":
             return exchange(request)
         argv = [sys.executable, "-m", "tests.promises.web"]
         return Answer(**json.loads(self._run(argv, json.dumps(asdict(request)))))
+
+    def _door_of(self, role: str) -> str:
+        """Of a service that has a sidecar, the only one that the network knows."""
+        sidecar = beside(self.stage, role)
+        if sidecar:
+            return self.stage.address(sidecar).replace("http:", "https:")
+        return self.stage.address(role)
 
     def _run(self, argv: list[str], stdin: str) -> str:
         """What it prints. Who could not ask proves nothing: that fails the test."""

@@ -2,12 +2,13 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
 from era0_naive import shop
-from lab.find import ROOT, find
+from lab.find import ROOT, Era, find
 from lab.stage import Stage, Variant
 from lab.wire.namespaces import available
 from tests.promises.failures import Hangs
@@ -17,7 +18,6 @@ from tests.promises.trial import BOUND_S, Trial
 from tests.targets import Target, marks, targets
 
 PACKETS = ("udp", "ip")
-IN_JAVASCRIPT = ROOT / "era4_framework" / "inventory.mjs"
 PATIENCE_WITH_WHO_HANGS_S = 1.0  # the wire's round trip is a thousandth of it
 
 
@@ -110,18 +110,34 @@ def test_a_promise(promise: Promise, target: Target, seed, tmp_path) -> None:
         pcap=capture,
         instances=promise.instances,
         catalogue=goods(tmp_path) if promise.in_node else None,
-        variants={"inventory-1": in_node()} if promise.in_node else {},
+        variants=variants_for(promise, find(target.era)),
     ) as stage:
         try:
             promise.when(Trial(stage, Stranger(stage, capture), patience_s))
         finally:
             for role in stage.roles:
-                stage.kill(role)  # asked kindly, each would drain for a second
+                stage.crash(role)  # asked kindly, each would drain for a second
 
 
-def in_node() -> Variant:
-    """It registers nowhere by itself: even that was a matter of the library."""
-    return Variant(argv=[str(shutil.which("node")), str(IN_JAVASCRIPT)], registers=False)
+def variants_for(promise: Promise, era: Era) -> dict[str, Variant]:
+    """Who plays an inventory otherwise than the era has it."""
+    if promise.in_node:
+        return {"inventory-1": in_node(era)}
+    if promise.witnessed and era.has_sidecars:  # whose services write no trace of their own
+        return {f"inventory-{n + 1}": witnessed(era) for n in range(promise.instances)}
+    return {}
+
+
+def in_node(era: Era) -> Variant:
+    """Where nothing stands beside it, it registers nowhere: even that was a matter of the library."""
+    folder = era.folder if era.has_sidecars else ROOT / "era4_framework"
+    program = [str(shutil.which("node")), str(folder / "inventory.mjs")]
+    return Variant(argv=program, registers=era.has_sidecars)
+
+
+def witnessed(era: Era) -> Variant:
+    """The era's own, which tells what it has dealt with."""
+    return Variant(argv=[sys.executable, "-m", "tests.promises.witness", era.package])
 
 
 def goods(folder: Path) -> Path:

@@ -10,6 +10,7 @@ from lab.contract import Customer, CustomerTimeout, NoOutcome
 from lab.history import Recorder
 from lab.laws import check
 from lab.stage import Stage
+from tests.promises.credentials import Credential, credential_of
 from tests.promises.crowd import Crowd
 from tests.promises.failures import (
     DoubleBooked,
@@ -21,7 +22,6 @@ from tests.promises.failures import (
     broken_law,
 )
 from tests.promises.stranger import Stranger
-from tests.promises.tokens import mint, secret_in
 
 Outcome = dict[str, Any]
 
@@ -133,11 +133,9 @@ class Trial:
         """Customers in the background, for a `with`."""
         return Crowd(self, customers, each)
 
-    def token_of(self, caller: str) -> str:
-        """What that service shows to inventory; before there are tokens, its name."""
-        if not self.stage.era.speaks_http:
-            return caller
-        return mint(secret_in(self.stage.secret), caller, "inventory")
+    def credential_of(self, caller: str) -> Credential:
+        """What that service shows to inventory; before anything is shown, its name."""
+        return credential_of(self.stage, caller)
 
     def has_come(self, what: str, order_id: str, instance: str = "") -> bool:
         """Whether an inventory, or this one, has reported that such a request was dealt with."""

@@ -66,9 +66,9 @@ def one_caller_asks_without_end(trial: Trial) -> None:
     if not trial.stage.era.speaks_http:
         answers = trial.stranger.ask_often(wish, 15)
         raise Unlimited(f"{[answer.outcome for answer in answers]}: nobody counted")
-    token = trial.token_of("reports")
+    reports = trial.credential_of("reports")
     with ThreadPoolExecutor(4) as readers:
-        answers = list(readers.map(lambda _: trial.stranger.ask(wish, token), range(60)))
+        answers = list(readers.map(lambda _: trial.stranger.ask(wish, reports), range(60)))
     assert {answer.status for answer in answers} <= {200, 429}, answers
     refused = [answer for answer in answers if answer.status == 429]
     if not refused:

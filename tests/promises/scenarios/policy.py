@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+from lab.processes import children_of
 from lab.stage import NoWay
 from tests.promises.failures import NeedsRestart
 from tests.promises.trial import Trial
@@ -28,14 +29,17 @@ def a_quota_is_raised(trial: Trial) -> None:
 
 
 def _pids(trial: Trial) -> dict[str, int]:
-    return {role: trial.stage.pid(role) for role in trial.stage.roles}
+    """Of every process; who looks after another's as well as the other's."""
+    pids = {role: trial.stage.pid(role) for role in trial.stage.roles}
+    looked_after = {pid for each in pids.values() for pid in children_of(each)}
+    return pids | {f"looked after: {pid}": pid for pid in looked_after}
 
 
 def _refused(trial: Trial) -> int:
     """How many of so many questions at once the report is refused."""
-    token = trial.token_of("reports")
+    reports = trial.credential_of("reports")
     wish = {"op": "catalogue", "page": 0}
     with ThreadPoolExecutor(4) as readers:
-        answers = list(readers.map(lambda _: trial.stranger.ask(wish, token), range(AT_ONCE)))
+        answers = list(readers.map(lambda _: trial.stranger.ask(wish, reports), range(AT_ONCE)))
     assert {answer.status for answer in answers} <= {200, 429}, answers
     return sum(answer.status == 429 for answer in answers)

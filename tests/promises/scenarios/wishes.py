@@ -6,9 +6,9 @@ from contextlib import suppress
 from tests.promises.failures import ForNobody, Hangs
 from tests.promises.trial import Trial
 from tests.promises.trouble import answers_lost, bytes_there, paths, stock_locked
-from tests.promises.web import Request, exchange
+from tests.promises.web import Request, answers_at, exchange
 
-PATIENCE_MS = 300
+PATIENCE_MS = 200  # less than inventory waits for its store, in all eras
 
 
 def an_order_is_repeated_after_a_lost_answer_and_a_crash(trial: Trial) -> None:
@@ -49,7 +49,7 @@ def a_whole_request_is_sent_again(trial: Trial) -> None:
     """Not its packets, which TCP would know again: the same request on a connection of its own."""
     trial.must_place("once")
     request = {"op": "reserve", "order_id": "once", "sku": trial.sku, "quantity": 2}
-    answer = trial.stranger.ask(request, trial.token_of("orders"))
+    answer = trial.stranger.ask(request, trial.credential_of("orders"))
     assert answer.outcome == "reserved", answer
     trial.must_be_reserved_once("once")
 
@@ -67,8 +67,18 @@ def a_request_comes_too_late(trial: Trial) -> None:
     finally:
         trial.stage.resume(sleeper)
     assert cancelled["outcome"] == "cancelled"
-    trial.until(lambda: trial.has_come("reserve", order_id, sleeper), "it wakes up")
+    trial.until(lambda: _is_awake(trial, sleeper, order_id), "it wakes up")
     trial.laws_hold()
+
+
+def _is_awake(trial: Trial, sleeper: str, order_id: str) -> bool:
+    """It has dealt with the request. Whose sidecar hung up when the time was over may not do it at
+    all any more: then it is enough that it answers who came after that.
+    """
+    if trial.has_come("reserve", order_id, sleeper):
+        return True
+    address = trial.stage.address(sleeper)
+    return address.startswith("unix:") and answers_at(address.removeprefix("unix:"))
 
 
 def _order_that_also_went_to(trial: Trial, sleeper: str) -> str:
@@ -100,4 +110,4 @@ def _ask_and_leave(trial: Trial) -> None:
     body = {"sku": order["sku"], "quantity": order["quantity"]}
     patience = {"X-Deadline-Ms": str(PATIENCE_MS)}
     answer = exchange(Request(trial.stage.url, "PUT", "/orders/late", patience, body))
-    assert (answer.status, answer.outcome) == (503, "unavailable"), answer
+    assert (answer.status in (503, 504), answer.outcome) == (True, "unavailable"), answer

@@ -37,6 +37,7 @@ class Promise:
     "packets" or "connections" if only a wire of packets, or only a relay of byte streams, makes it;
     "elsewhere" if the wire plays no part, so that an era is asked over one form only. instances:
     how many inventories there are, from era 3 on. in_node: they are the one in JavaScript.
+    witnessed: it is looked up what a service has dealt with.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Promise:
     slow: bool = False
     instances: int = 1
     in_node: bool = False
+    witnessed: bool = False
 
 
 RELIABLE = "the network is reliable"
@@ -59,7 +61,7 @@ ONE_INSTANCE = "there is one address and one instance behind it"
 NOBODY_KNOWS_IT = "inventory takes whatever arrives twice for two orders"
 ANYBODY = "whoever can send to inventory is obeyed: nothing says who is asking"
 
-ALL_KEPT: dict[str, Cell] = {"3": True, "4": True}
+ALL_KEPT: dict[str, Cell] = {"3": True, "4": True, "5": True}
 
 
 def before_http(cell: Cell) -> dict[str, Cell]:

@@ -15,6 +15,10 @@ BEARER = (
     "a token proves who asked for it, not who shows it, and over plain text everybody on the path"
     " reads it: it is good for whoever has it until it ends (era 6)"
 )
+STILL_BEARER = (
+    "the registry is era 3's and its way is plain text: it lists whoever shows the token of another;"
+    " who has no certificate is asked nothing there, but is tried (era 6)"
+)
 WHOEVER_IS_THERE = (
     "whoever listens at the address is believed: orders says who it is, and asks nobody who he is"
     " (era 5)"
@@ -61,7 +65,7 @@ ROWS = [
         "the answer of a service that has got a dead instance's port is not taken for inventory's",
         "topology does not change",
         when.another_service_has_its_address,
-        dict.fromkeys("01234", True),
+        dict.fromkeys("012345", True),
         trouble="elsewhere",
     ),
     Promise(
@@ -69,7 +73,7 @@ ROWS = [
         "who has got a dead instance's port and answers as it would is not believed",
         SECURE,
         when.a_liar_has_its_address,
-        dict.fromkeys("01234", Not(WHOEVER_IS_THERE, WrongAnswer)),
+        dict.fromkeys("01234", Not(WHOEVER_IS_THERE, WrongAnswer)) | {"5": True},
         trouble="elsewhere",
     ),
     Promise(
@@ -78,7 +82,8 @@ ROWS = [
         SECURE,
         when.a_thief_has_its_address,
         before_http(Absent("nothing is shown that could open anything: see a stranger's call"))
-        | dict.fromkeys("34", Not(SHOWN_TO_ANYBODY, Obeys)),
+        | dict.fromkeys("34", Not(SHOWN_TO_ANYBODY, Obeys))
+        | {"5": True},
         trouble="elsewhere",
     ),
     Promise(
@@ -87,7 +92,8 @@ ROWS = [
         SECURE,
         when.a_listener_registers,
         before_http(Absent("no registry in which anybody could stand"))
-        | dict.fromkeys("34", Not(BEARER, Obeys)),
+        | dict.fromkeys("34", Not(BEARER, Obeys))
+        | {"5": Not(STILL_BEARER, Obeys)},
         trouble="elsewhere",
     ),
     Promise(
@@ -96,7 +102,8 @@ ROWS = [
         SECURE,
         when.a_listener_takes_the_token,
         before_http(Absent("no token to steal, and none needed: see a stranger's call"))
-        | dict.fromkeys("34", Not(BEARER, Obeys)),
+        | dict.fromkeys("34", Not(BEARER, Obeys))
+        | {"5": True},
         trouble="packets",
     ),
     Promise(
@@ -113,7 +120,8 @@ ROWS = [
         SECURE,
         when.a_listener_forges_a_packet,
         {"0": Not(NAMED, Obeys), "1": Not(NO_SIGNATURE + OTHER_PORT, Obeys, only="real")}
-        | dict.fromkeys("234", Not(NO_SIGNATURE, Obeys)),
+        | dict.fromkeys("234", Not(NO_SIGNATURE, Obeys))
+        | {"5": True},
         trouble="packets",
     ),
     Promise(
@@ -121,7 +129,7 @@ ROWS = [
         "who carries the packets cannot read the orders",
         SECURE,
         when.a_listener_is_on_the_path,
-        dict.fromkeys("01234", Not(PLAIN, Readable)),
+        dict.fromkeys("01234", Not(PLAIN, Readable)) | {"5": True},
         trouble="packets",
     ),
 ]

@@ -1,0 +1,44 @@
+"""What stands beside the services, from era 5 on: where it listens, which process it is."""
+
+import os
+import re
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lab.cast.beside import SUFFIX
+from lab.processes import children_of
+from tests.promises.web import Request, exchange
+
+if TYPE_CHECKING:
+    from lab.stage import Stage
+
+KNOWN = re.compile(r'^breaker_state\{callee="inventory",instance="([^"]+)"\}', re.MULTILINE)
+
+
+def beside(stage: "Stage", role: str) -> str:
+    """The role that stands beside this one; empty if none does."""
+    name = role.removesuffix(SUFFIX) + SUFFIX
+    return name if name in stage.roles else ""
+
+
+def proxies_of(stage: "Stage", role: str) -> set[int]:
+    """The pids of what really carries the requests of this role: two while one takes over."""
+    return children_of(stage.pid(beside(stage, role)))
+
+
+def freeze(stage: "Stage", role: str) -> None:
+    """SIGSTOP of the proxy alone: who looks after it goes on looking."""
+    for pid in proxies_of(stage, role):
+        os.kill(pid, signal.SIGSTOP)
+
+
+def file_of(stage: "Stage", role: str) -> Path:
+    """What the sidecar of this role is told."""
+    return stage.directory / f"{beside(stage, role)}.toml"
+
+
+def known_to(stage: "Stage", role: str) -> list[str]:
+    """The instances of inventory that the sidecar of this role knows, by name."""
+    admin = re.findall(r"admin=(\S+)", stage.logs(beside(stage, role)))[-1]
+    return sorted(KNOWN.findall(exchange(Request(admin, "GET", "/stats")).text))

@@ -1,35 +1,24 @@
 """Transparent: whatever a service sends is led to its sidecar, by the kernel, without root.
 
-The strays (strays.py) run in the host of orders or inventory, with the rights of a service.
+What tries to escape is in test_strays.py.
 """
 
-import json
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from scapy.layers.inet import TCP
-from scapy.utils import PcapNgReader
 
-from era5_sidecar.certificates import main as make_certificates
 from era5_sidecar.transparent import use_mark, was_going_to
 from lab.find import ROOT, child_environment
 from lab.processes import children_of
 from lab.stage import Stage
-from lab.wire.divert import MARK, Openings, available_here, confined, hosts_file, marking, rules
+from lab.wire.divert import Openings, confined, hosts_file, rules
 from lab.wire.namespaces import HostError
+from tests.era5.rights import INVENTORY, OUTSIDE, REFUSED, TIMEOUT_S, as_service, capabilities, real
 
-STRAYS = Path(__file__).with_name("strays.py")
-ORDERS, INVENTORY = "10.7.0.1", "10.7.0.2"
-OUTSIDE = "192.0.2.1"  # RFC 5737: nobody's
-TLS_HELLO = "160301"
-TIMEOUT_S = 30
-REQUESTS = (b"GET /", b"PUT /", b"DELETE /", b"POST /")
 ORDINARY = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
-
-real = pytest.mark.skipif(bool(available_here()), reason=str(available_here()))
 
 
 # ---- the rules, as text
@@ -128,58 +117,6 @@ def test_a_stage_that_cannot_be_transparent_says_why(era, form, told):
 # ---- a shop that is transparent
 
 
-@pytest.fixture(scope="module")
-def capture(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("transparent") / "wire.pcapng"
-
-
-@pytest.fixture(scope="module")
-def shop(seed, capture, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("shop")
-    with Stage(
-        "5", "real", seed=seed, directory=folder, instances=2, pcap=capture, transparent=True
-    ) as shop:
-        yield shop
-        for role in shop.roles:
-            shop.crash(role)  # asked kindly, each would see its callers off first
-
-
-def socket_folder(shop: Stage, role: str) -> Path:
-    return Path(shop.address(role).removeprefix("unix:")).parent
-
-
-def port_of(url: str) -> str:
-    return url.rpartition(":")[2]
-
-
-def as_service(shop: Stage, *deed: str, host: str = "orders") -> str:
-    """What comes of a stray's deed with the rights of orders, or of an inventory."""
-    mine = socket_folder(shop, "orders" if host == "orders" else "inventory-1")
-    hide = [mine.parent, shop.directory / "certificates", shop.secret]
-    command = [sys.executable, str(STRAYS), *deed]
-    return _run(shop, host, confined(command, hosts=hosts_file(["inventory"]), hide=hide))
-
-
-def as_sidecar(shop: Stage, *deed: str) -> str:
-    """The same in orders' host, with the right to set a mark."""
-    return _run(shop, "orders", marking([sys.executable, str(STRAYS), *deed]))
-
-
-def _run(shop: Stage, host: str, command: list[str]) -> str:
-    inside = shop.wire.orders if host == "orders" else shop.wire.inventory
-    told = subprocess.run(
-        [*inside.argv_prefix(), *command], capture_output=True, text=True, timeout=TIMEOUT_S
-    )
-    assert not told.returncode, told.stderr
-    return told.stdout.strip()
-
-
-def capabilities(pid: int) -> dict[str, int]:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    fields = (line.partition(":") for line in lines if line.startswith(("Cap", "NoNewPrivs")))
-    return {name: int(value, 16) for name, _, value in fields}
-
-
 @real
 def test_the_shop_works_and_nobody_was_told_of_a_proxy(shop):
     customer = shop.customer()
@@ -209,172 +146,6 @@ def test_a_sidecar_may_mark_and_nothing_else(shop, role):
         assert told["NoNewPrivs"] == 1
 
 
-def stray_addresses(shop: Stage) -> dict[str, str]:
-    return {
-        "the sidecar of inventory": shop.address("inventory-1-sidecar"),
-        "the registry": shop.registry_url,
-        "another port": f"http://{INVENTORY}:8000",
-        "outside": f"http://{OUTSIDE}:80",
-        "its own host": f"http://{ORDERS}:8000",
-        "loopback": "http://127.0.0.1:8000",
-        "the admin of its own sidecar": admin_of(shop, "orders-sidecar"),
-    }
-
-
-def admin_of(shop: Stage, role: str) -> str:
-    line = next(each for each in shop.logs(role).splitlines() if "sidecar listens" in each)
-    return line.rpartition("admin=")[2]
-
-
-WHERE = ["the sidecar of inventory", "the registry", "another port", "outside"]
-WHERE += ["its own host", "loopback", "the admin of its own sidecar"]
-
-
-@real
-@pytest.mark.parametrize("where", WHERE)
-def test_who_dials_an_address_directly_is_answered_by_the_sidecar(shop, where):
-    url = stray_addresses(shop)[where]
-    status, _, body = as_service(shop, "ask", f"{url}/ready").partition(" ")
-    told = json.loads(body)
-    assert (status, told["outcome"], told["certain"]) == ("503", "unavailable", True)
-    dialled = url.removeprefix("http://")
-    assert told["detail"] == f"no service of this name; accepted: inventory; dialled was {dialled}"
-
-
-@real
-def test_who_dials_an_instance_and_names_the_service_is_served_as_the_sidecar_decides(shop):
-    url = shop.address("inventory-1-sidecar")
-    answer = as_service(shop, "ask", f"{url}/catalogue", "inventory")
-    assert answer.startswith("200 ")
-    assert "sku-0001" in answer
-
-
-@real
-def test_bytes_that_are_no_http_end_at_the_sidecar(shop):
-    heard = as_service(shop, "speak", INVENTORY, "5432", TLS_HELLO + "00" * 40)
-    assert heard.startswith("closed after 'HTTP/1.1 400")
-
-
-@real
-@pytest.mark.parametrize(
-    "deed",
-    [
-        ("raw",),
-        ("packet",),
-        ("mark", str(MARK)),
-        ("run", "nft", "flush", "ruleset"),
-        ("run", "ip", "route", "add", "default", "dev", "lo"),
-        ("run", "umount", "/etc/hosts"),
-        ("run", "unshare", "--net", "true"),
-    ],
-    ids=lambda deed: "-".join(deed[:3]),
-)
-def test_what_could_open_another_way_is_not_permitted(shop, deed):
-    told = as_service(shop, *deed)
-    assert "EPERM" in told or "ermitted" in told or "superuser" in told, told
-
-
-@real
-def test_a_datagram_goes_nowhere(shop):
-    assert as_service(shop, "datagram", INVENTORY, "53") in (
-        "EPERM PermissionError",
-        "ECONNREFUSED ConnectionRefusedError",
-    )
-
-
-@real
-@pytest.mark.parametrize("deed", ["enter", "peek"])
-def test_the_rights_of_a_sidecar_cannot_be_borrowed(shop, deed):
-    for pid in (shop.pid("orders-sidecar"), shop.wire.orders.pid):
-        assert as_service(shop, deed, str(pid)).split()[0] in ("EPERM", "EACCES")
-
-
-@real
-def test_a_namespace_of_its_own_has_no_wire(shop):
-    assert as_service(shop, "renew") in ("lo", "EPERM PermissionError", "ENOSPC OSError")
-
-
-@real
-def test_neither_sockets_nor_keys_of_others_are_to_be_seen(shop):
-    """They share a disk here, as machines do not."""
-    assert as_service(shop, "see", str(socket_folder(shop, "orders").parent)) == ""
-    assert as_service(shop, "see", str(shop.directory / "certificates")) == ""
-    assert as_service(shop, "see", str(shop.secret)) == ""
-    seen = f"/proc/{shop.pid('orders')}/mountinfo"
-    mounts = Path(seen).read_text()
-    for hidden in (socket_folder(shop, "orders").parent, shop.directory / "certificates"):
-        assert f" {hidden} " in mounts
-
-
-@real
-@pytest.mark.parametrize("where", WHERE)
-def test_an_inventory_calls_nobody(shop, where):
-    url = stray_addresses(shop)[where]
-    told = as_service(shop, "ask", url, host="inventory")
-    assert told == "ECONNREFUSED ConnectionRefusedError"
-
-
-@real
-def test_nothing_readable_is_on_the_wire_but_what_is_said_to_the_registry(shop, capture):
-    assert shop.customer().place("unseen", "sku-0001", 1)["outcome"] == "placed"
-    as_service(shop, "ask", f"http://{INVENTORY}:8000/stray")
-    registry = int(port_of(shop.registry_url))
-    sidecars = {int(port_of(shop.address(f"inventory-{n}-sidecar"))) for n in (1, 2)}
-    ports, plain, encrypted = set(), [], 0
-    with PcapNgReader(str(capture)) as frames:
-        for frame in frames:
-            segment, text = frame[TCP], bytes(frame[TCP].payload)
-            ends = {segment.sport, segment.dport}
-            ports |= ends & {registry, *sidecars}
-            assert ends & {registry, *sidecars}, frame.summary()
-            encrypted += text.startswith(b"\x17\x03\x03")  # RFC 8446, section 5.2
-            if registry not in ends and (b"HTTP/1." in text or text.startswith(REQUESTS)):
-                plain.append(frame)
-    assert plain == []
-    assert encrypted
-    assert registry in ports
-
-
-# ---- who comes in from the wire, past the rules of orders' host
-
-
-@real
-def test_a_port_that_a_service_opens_is_not_reached_from_the_wire(shop):
-    listen = (
-        "import socket; server = socket.create_server(('0.0.0.0', 0));"
-        "print(server.getsockname()[1], flush=True); server.accept()"
-    )
-    inside = shop.wire.inventory.argv_prefix()
-    command = [*inside, *confined([sys.executable, "-c", listen])]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stdout
-            port = server.stdout.readline().strip()
-            told = as_sidecar(shop, "marked_ask", str(MARK), INVENTORY, port)
-            assert told == "ECONNREFUSED ConnectionRefusedError"
-        finally:
-            server.kill()
-
-
-def knock(shop: Stage, *files: Path) -> str:
-    port = port_of(shop.address("inventory-1-sidecar"))
-    return as_sidecar(shop, "marked_ask", str(MARK), INVENTORY, port, *map(str, files))
-
-
-@real
-def test_from_the_wire_a_sidecar_hears_those_of_its_authority_only(shop, tmp_path):
-    ours = shop.directory / "certificates"
-    make_certificates(tmp_path, ["orders"])
-    assert "200" in knock(shop, *(ours / each for each in OF_ORDERS))  # 1. it can be asked
-    assert "HTTP" not in knock(shop)  # 2. in plain text
-    assert "HTTP" not in knock(shop, ours / "authority.pem")  # 3. without a certificate
-    strangers = [ours / "authority.pem", tmp_path / "orders.pem", tmp_path / "orders.key"]
-    assert "HTTP" not in knock(shop, *strangers)  # 4. with one of another authority
-
-
-OF_ORDERS = ("authority.pem", "orders.pem", "orders.key")
-
-
 # ---- what operators do
 
 
@@ -397,9 +168,22 @@ def test_a_killed_an_upgraded_and_a_reloaded_sidecar_catch_as_before(shop):
 def test_without_its_sidecar_a_service_reaches_nobody(shop):
     shop.crash("orders-sidecar")
     told = as_service(shop, "ask", f"http://{INVENTORY}:8000/")
-    assert told == "ECONNREFUSED ConnectionRefusedError"
+    assert told == REFUSED
     shop.restart("orders-sidecar")
     assert shop.customer().place("back", "sku-0001", 1)["outcome"] == "placed"
+
+
+@real
+def test_a_learner_has_it_by_one_option():
+    told = subprocess.run(
+        [sys.executable, "-m", "lab", "up", "5", "--transparent", "--instances", "1"],
+        input="place o-1 sku-0001 2\nquit\n",
+        env=child_environment(),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+    )
+    assert "placed: 2 of sku-0001 as o-1" in told.stdout, told.stderr
 
 
 ROOTLESS = """

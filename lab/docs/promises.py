@@ -71,6 +71,7 @@ FAILURES = {  # what the customer or the owner of the shop sees (tests/promises/
     "ForNobody": "works for nobody",
     "Unlimited": "knows no limit",
     "NeedsRestart": "needs a restart",
+    "Disagrees": "disagrees with itself",
     "Obeys": "obeys a stranger",
     "Readable": "can be read",
 }

@@ -1,4 +1,4 @@
-"""What somebody shows to say who he is: a name (eras 0 to 2), a token (3, 4), a certificate (5, 6)."""
+"""What somebody shows to say who he is: a name (eras 0 to 2), a token (3, 4), a certificate."""
 
 from dataclasses import dataclass
 from pathlib import Path

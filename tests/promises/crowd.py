@@ -6,8 +6,13 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from lab.contract import CutOff
+
 if TYPE_CHECKING:
     from tests.promises.trial import Outcome, Trial
+
+
+PLACED = ("placed", "already_placed")  # the other to who asked twice
 
 
 @dataclass(frozen=True)
@@ -20,7 +25,7 @@ class Told:
 
     @property
     def is_placed(self) -> bool:
-        return isinstance(self.outcome, dict) and self.outcome["outcome"] == "placed"
+        return isinstance(self.outcome, dict) and self.outcome["outcome"] in PLACED
 
     @property
     def is_refused(self) -> bool:
@@ -30,9 +35,16 @@ class Told:
 class Crowd:
     """Orders while its `with` block lasts. Who is not served gives up, and so ends the trouble."""
 
-    def __init__(self, trial: "Trial", customers: int, each: int | None = None) -> None:
-        """`each`: how many orders each customer has; without it, as many as there is time for."""
+    def __init__(
+        self, trial: "Trial", customers: int, each: int | None = None, repeats: bool = False
+    ) -> None:
+        """`each`: how many orders each customer has; without it, as many as there is time for.
+
+        repeats: who loses the connection before the answer asks the same once more.
+        """
         self.told: list[Told] = []
+        self.cut = 0  # how often somebody lost it
+        self._repeats = repeats
         self._trial = trial
         self._each = each
         self._leaving = threading.Event()
@@ -94,7 +106,11 @@ class Crowd:
         while not self._leaving.is_set() and done != self._each:
             order_id = f"crowd-{number}-{done}"
             began = time.monotonic()
-            outcome = self._trial.asked(self._trial.small_order(order_id), customer)
+            order = self._trial.small_order(order_id)
+            outcome = self._trial.asked(order, customer)
+            if self._repeats and isinstance(outcome, CutOff):
+                self.cut += 1
+                outcome = self._trial.asked(order, customer)
             told = Told(order_id, outcome, time.monotonic() - began)
             done += 1
             with self._told_one:

@@ -51,6 +51,10 @@ class NeedsRestart(Broken):
     """What the operator wants otherwise stays as it is until every service is started again."""
 
 
+class Disagrees(Broken):
+    """Processes that should act as one were told different things, and nobody noticed."""
+
+
 class Obeys(Broken):
     """A stranger asks, and the shop does it."""
 

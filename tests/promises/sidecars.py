@@ -42,3 +42,8 @@ def known_to(stage: "Stage", role: str) -> list[str]:
     """The instances of inventory that the sidecar of this role knows, by name."""
     admin = re.findall(r"admin=(\S+)", stage.logs(beside(stage, role)))[-1]
     return sorted(KNOWN.findall(exchange(Request(admin, "GET", "/stats")).text))
+
+
+def outbound_of(stage: "Stage", role: str) -> str:
+    """The http_proxy of this service."""
+    return re.findall(r"outbound=(\S+)", stage.logs(beside(stage, role)))[-1]

@@ -65,20 +65,20 @@ def _context(shown: Credential) -> ssl.SSLContext:
 class StandIn:
     """Lives while its `with` block does; `asked` counts the requests that reached it."""
 
-    def __init__(self, stage: Stage, name: str) -> None:
+    def __init__(self, stage: Stage, name: str, service: str = "inventory") -> None:
         self.stage = stage
         self.name = name
+        self._service = service
         self.asked = 0
         self._turn = threading.Lock()
-        shown = credential_of(stage, "inventory")
+        shown = credential_of(stage, service)
         self._server = Server(("127.0.0.1", 0), self._handler(), shown)
 
     def __enter__(self) -> "StandIn":
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-        url = f"http://127.0.0.1:{self._server.server_port}"
-        path = f"/services/inventory/{self.name}"
+        path = f"/services/{self._service}/{self.name}"
         token = mint(secret_in(self.stage.secret), "operator", "registry")
-        lease = {"url": url, "lease_s": LEASE_S}
+        lease = {"url": f"http://127.0.0.1:{self._server.server_port}", "lease_s": LEASE_S}
         asked = Request(self.stage.registry_url, "PUT", path, with_token(token), lease)
         answer = exchange(asked)
         assert answer.status < 300, f"the registry refused the stand-in: {answer}"

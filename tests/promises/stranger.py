@@ -71,15 +71,17 @@ class Stranger:
             port = address_in(self._door_of(self.stage.instances[0]))[1]
         self.send([next_request(seen, scheme, is_ip, swap, guess, port)])
 
-    def ask(self, request: dict[str, Any], shown: Credential = NOBODY) -> Answer:
-        """Ask inventory as orders would, without being orders.
+    def ask(
+        self, request: dict[str, Any], shown: Credential = NOBODY, instance: str = ""
+    ) -> Answer:
+        """Ask inventory, or this instance of it, as orders would, without being orders.
 
         What eras before HTTP have no place for, as `token`, is a member of the message.
         """
         if not self.stage.era.speaks_http:
             named = {"token": shown.token} if shown.token else {}
             return self.ask_often(request | named, 1)[0]
-        return self.over_http(self.stage.instances[0], *as_http(request), shown)
+        return self.over_http(instance or self.stage.instances[0], *as_http(request), shown)
 
     def ask_often(self, request: dict[str, Any], times: int) -> list[Answer]:
         """Eras 0 to 2: the same question, again and again, in the era's own way."""

@@ -129,7 +129,7 @@ def variants_for(promise: Promise, era: Era) -> dict[str, Variant]:
 
 
 def in_node(era: Era) -> Variant:
-    """Where nothing stands beside it, it registers nowhere: even that was a matter of the library."""
+    """Without a sidecar it registers nowhere: even that was a matter of the library."""
     folder = era.folder if era.has_sidecars else ROOT / "era4_framework"
     program = [str(shutil.which("node")), str(folder / "inventory.mjs")]
     return Variant(argv=program, registers=era.has_sidecars)

@@ -11,7 +11,7 @@ from lab.history import Recorder
 from lab.laws import check
 from lab.stage import Stage
 from tests.promises.credentials import Credential, credential_of
-from tests.promises.crowd import Crowd
+from tests.promises.crowd import PLACED, Crowd
 from tests.promises.failures import (
     DoubleBooked,
     Hangs,
@@ -93,7 +93,7 @@ class Trial:
             raise outcome
         if outcome["outcome"] == "unavailable":
             raise Unavailable(f"{order_id}: {outcome.get('detail')}")
-        if outcome["outcome"] != "placed":
+        if outcome["outcome"] not in PLACED:
             raise WrongAnswer(f"{order_id} was answered {outcome}")
 
     def must_serve_again(self, name: str) -> None:
@@ -129,9 +129,9 @@ class Trial:
         if violations:
             raise broken_law(violations)
 
-    def crowd(self, customers: int, each: int | None = None) -> Crowd:
+    def crowd(self, customers: int, each: int | None = None, repeats: bool = False) -> Crowd:
         """Customers in the background, for a `with`."""
-        return Crowd(self, customers, each)
+        return Crowd(self, customers, each, repeats)
 
     def credential_of(self, caller: str) -> Credential:
         """What that service shows to inventory; before anything is shown, its name."""

@@ -2,10 +2,10 @@
 
 import re
 
+from tests.promises.credentials import NOBODY, Credential, bad_credentials, impostor
 from tests.promises.failures import Obeys, Readable, WrongAnswer
 from tests.promises.scenarios.instances import listed
 from tests.promises.squatter import Squatter, squatting
-from tests.promises.credentials import NOBODY, Credential, bad_credentials, impostor
 from tests.promises.tokens import mint, secret_in
 from tests.promises.trial import Outcome, Trial
 

@@ -1,15 +1,16 @@
-"""An operator who wants one number otherwise, and no customer to notice."""
+"""An operator who wants a number otherwise, or a new version, and no customer to notice."""
 
 from concurrent.futures import ThreadPoolExecutor
 
 from lab.processes import children_of
 from lab.stage import NoWay
-from tests.promises.failures import NeedsRestart
+from tests.promises.failures import Disagrees, NeedsRestart
+from tests.promises.sidecars import beside
 from tests.promises.trial import Trial
 
 QUOTA = "quotas.reports.rate_per_s"
 WITHOUT_LIMIT = 100_000.0
-AT_ONCE = 40  # far more than the quota of before lets pass
+AT_ONCE = 25  # far more than the quota of before lets pass
 
 
 def a_quota_is_raised(trial: Trial) -> None:
@@ -28,6 +29,42 @@ def a_quota_is_raised(trial: Trial) -> None:
     assert _pids(trial) == pids, "somebody was started again"
 
 
+def a_quota_is_raised_for_all(trial: Trial) -> None:
+    """The same number, of a service that has several instances: how often must it be said?"""
+    told: list[str] = []
+    while missing := [each for each in trial.stage.instances if _refused(trial, each)]:
+        trial.stage.change_policy(missing[0], QUOTA, WITHOUT_LIMIT)
+        told.append(missing[0])
+        trial.until(lambda: not _refused(trial, told[-1]), "the new quota is in force there")
+    assert told, "no quota was in force"
+    if len(told) > 1:
+        raise Disagrees(f"{len(told)} files edited for one number, which {told[-1]} knew last")
+
+
+def the_policies_are_upgraded(trial: Trial) -> None:
+    """Another version of what guards inventory takes over, then of what guards orders."""
+    services = [trial.instance, "orders"]
+    before = {role: trial.stage.pid(role) for role in services}
+    with trial.crowd(2) as crowd:
+        crowd.go_on(4)
+        for role in services:
+            _upgrade(trial, role)
+            crowd.go_on(6)
+    again = [role for role in services if trial.stage.pid(role) != before[role]]
+    if again:
+        raise NeedsRestart(f"{len(again)} of {len(services)} services were started again")
+    crowd.must_be_served()
+    trial.laws_hold()
+
+
+def _upgrade(trial: Trial, role: str) -> None:
+    if beside(trial.stage, role):
+        trial.stage.upgrade(role)
+        return
+    trial.stage.terminate(role)
+    trial.stage.restart(role)
+
+
 def _pids(trial: Trial) -> dict[str, int]:
     """Of every process; who looks after another's as well as the other's."""
     pids = {role: trial.stage.pid(role) for role in trial.stage.roles}
@@ -35,11 +72,13 @@ def _pids(trial: Trial) -> dict[str, int]:
     return pids | {f"looked after: {pid}": pid for pid in looked_after}
 
 
-def _refused(trial: Trial) -> int:
-    """How many of so many questions at once the report is refused."""
+def _refused(trial: Trial, instance: str = "") -> int:
+    """How many of so many questions at once to this instance the report is refused."""
     reports = trial.credential_of("reports")
     wish = {"op": "catalogue", "page": 0}
     with ThreadPoolExecutor(4) as readers:
-        answers = list(readers.map(lambda _: trial.stranger.ask(wish, reports), range(AT_ONCE)))
+        answers = list(
+            readers.map(lambda _: trial.stranger.ask(wish, reports, instance), range(AT_ONCE))
+        )
     assert {answer.status for answer in answers} <= {200, 429}, answers
     return sum(answer.status == 429 for answer in answers)

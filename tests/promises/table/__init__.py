@@ -4,10 +4,10 @@ A cell is True, or Not(why, shows): the test then demands exactly this failure; 
 the era has not what the promise is about. So the table can flatter nobody: a promise kept by
 accident fails as loudly as one that is broken.
 
-Eras 5 and 6 add their column to every row, and rows of their own.
+Era 6 adds its column to every row, and rows of its own.
 """
 
-from tests.promises.table import identity, instances, load, network, policy, wishes
+from tests.promises.table import identity, instances, load, network, policy, sidecars, wishes
 from tests.promises.table.cells import Absent, Cell, Not, Promise
 
 __all__ = ["PROMISES", "Absent", "Cell", "Not", "Promise"]
@@ -18,5 +18,6 @@ PROMISES = [
     *load.ROWS,
     *wishes.ROWS,
     *policy.ROWS,
+    *sidecars.ROWS,
     *identity.ROWS,
 ]

@@ -16,8 +16,8 @@ BEARER = (
     " reads it: it is good for whoever has it until it ends (era 6)"
 )
 STILL_BEARER = (
-    "the registry is era 3's and its way is plain text: it lists whoever shows the token of another;"
-    " who has no certificate is asked nothing there, but is tried (era 6)"
+    "the registry is era 3's and its way is plain text: it lists who shows another's token; who"
+    " has no certificate is told nothing there, but he is tried again and again (era 6)"
 )
 WHOEVER_IS_THERE = (
     "whoever listens at the address is believed: orders says who it is, and asks nobody who he is"

@@ -16,7 +16,7 @@ FROM_ERA_1_ON = {"1": True} | FROM_TCP_ON
 EVERYWHERE = {"0": True} | FROM_ERA_1_ON
 NO_ICMP = "the kernel waits for an ICMP message that nobody sends"
 PASSED_ON = (
-    "a sidecar passes a long answer on as it comes, and keeps none of it: what orders has been given"
+    "a sidecar passes a long answer on as it comes, and keeps none: what orders has been given"
     " already cannot be taken back, so only orders could ask again, and it has forgotten how"
 )
 SPOILT = (

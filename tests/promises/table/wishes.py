@@ -19,7 +19,7 @@ REPEATED = (
 )
 NO_TIME = "no message says how long anybody waits for its answer"
 NO_CLOCK_INSIDE = (
-    "a sidecar turns away what comes too late, and hangs up; but what has got in waits for the store"
+    "a sidecar turns away what comes too late, and hangs up; what has got in waits for the store"
     " inside the service, where eras 3 and 4 looked at the clock once more and now nobody does"
 )
 

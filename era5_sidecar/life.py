@@ -46,6 +46,7 @@ class Life:
         self._is_well = asyncio.Event()
         self._is_succeeded = False  # another one has taken over
         self._reloading: asyncio.Task[None] | None = None
+        self._one_at_a_time = asyncio.Lock()
 
     async def run(self) -> None:
         """Until a signal, or the end of the supervisor. Raises OSError, ConfigError."""
@@ -81,7 +82,12 @@ class Life:
         self._end.set()
 
     async def _reload(self) -> None:
-        """SIGHUP: what the file says now, if it makes sense; else what it said before."""
+        """SIGHUP, perhaps two at once: each would stop the other's questions to the registry."""
+        async with self._one_at_a_time:
+            await self._obey_file()
+
+    async def _obey_file(self) -> None:
+        """What it says now, if it makes sense; else what it said before."""
         try:
             config = read(self._path)
             self._proxy.apply(config)

@@ -1,11 +1,15 @@
 """What happens to a shop of several instances while customers stand at its door."""
 
+import os
+import signal
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from lab.cast.beside import SUFFIX
+from lab.processes import children_of
 from lab.stage import Stage
 
 CALM_S = 0.1  # between two troubles
@@ -25,6 +29,10 @@ def troubles(stage: Stage) -> Iterator[Callable[[], None]]:
     yield lambda: answers_lost(stage, 0.6)
     yield lambda: killed(stage, "orders", 0.1)
     yield lambda: busy(stage.directory / "stock.db", 0.6)
+    if stage.era.has_sidecars:
+        yield lambda: stage.kill(two + SUFFIX)
+        yield lambda: stage.kill("orders" + SUFFIX)
+        yield lambda: proxy_paused(stage, three, 0.8)
     if stage.form == "portable":
         yield lambda: black_hole(stage, three, 0.8)
         yield lambda: killed(stage, "orders", 0.0)
@@ -42,6 +50,16 @@ def paused(stage: Stage, instance: str, still_s: float) -> None:
     stage.pause(instance)
     time.sleep(still_s)
     stage.resume(instance)
+
+
+def proxy_paused(stage: Stage, role: str, still_s: float) -> None:
+    """SIGSTOP of what carries its requests; who looks after it has more patience than that."""
+    proxies = children_of(stage.pid(role + SUFFIX))
+    for pid in proxies:
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(still_s)
+    for pid in proxies:
+        os.kill(pid, signal.SIGCONT)
 
 
 def answers_lost(stage: Stage, silent_s: float) -> None:

@@ -1,24 +1,16 @@
 """Every cell of the table is run: what is kept must hold, what is not must fail as it says."""
 
-import json
 import shutil
-import sys
-from pathlib import Path
 
 import pytest
 
-from era0_naive import shop
-from lab.find import ROOT, Era, find
-from lab.stage import Stage, Variant
+from lab.find import find
 from lab.wire.namespaces import available
-from tests.promises.failures import Hangs
-from tests.promises.stranger import Stranger
+from tests.promises.court import put_on_trial
 from tests.promises.table import PROMISES, Absent, Cell, Not, Promise
-from tests.promises.trial import BOUND_S, Trial
 from tests.targets import Target, marks, targets
 
 PACKETS = ("udp", "ip")
-PATIENCE_WITH_WHO_HANGS_S = 1.0  # the wire's round trip is a thousandth of it
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -98,50 +90,4 @@ def cell_of(promise: Promise, target: Target) -> Cell:
 
 
 def test_a_promise(promise: Promise, target: Target, seed, tmp_path) -> None:
-    broken = not_kept(promise, target)
-    hangs = broken is not None and broken.may_be(Hangs)
-    patience_s = PATIENCE_WITH_WHO_HANGS_S if hangs else BOUND_S
-    capture = tmp_path / "wire.pcapng" if promise.trouble == "packets" else None
-    with Stage(
-        target.era,
-        target.form,
-        seed=seed,
-        directory=tmp_path,
-        pcap=capture,
-        instances=promise.instances,
-        catalogue=goods(tmp_path) if promise.in_node else None,
-        variants=variants_for(promise, find(target.era)),
-    ) as stage:
-        try:
-            promise.when(Trial(stage, Stranger(stage, capture), patience_s))
-        finally:
-            for role in stage.roles:
-                stage.crash(role)  # asked kindly, each would drain for a second
-
-
-def variants_for(promise: Promise, era: Era) -> dict[str, Variant]:
-    """Who plays an inventory otherwise than the era has it."""
-    if promise.in_node:
-        return {"inventory-1": in_node(era)}
-    if promise.witnessed and era.has_sidecars:  # whose services write no trace of their own
-        return {f"inventory-{n + 1}": witnessed(era) for n in range(promise.instances)}
-    return {}
-
-
-def in_node(era: Era) -> Variant:
-    """Without a sidecar it registers nowhere: even that was a matter of the library."""
-    folder = era.folder if era.has_sidecars else ROOT / "era4_framework"
-    program = [str(shutil.which("node")), str(folder / "inventory.mjs")]
-    return Variant(argv=program, registers=era.has_sidecars)
-
-
-def witnessed(era: Era) -> Variant:
-    """The era's own, which tells what it has dealt with."""
-    return Variant(argv=[sys.executable, "-m", "tests.promises.witness", era.package])
-
-
-def goods(folder: Path) -> Path:
-    """What is sold, as a file: only Python has the seeded catalogue."""
-    path = folder / "catalogue.json"
-    path.write_text(json.dumps(shop.catalogue()))
-    return path
+    put_on_trial(promise, target, not_kept(promise, target), seed, tmp_path)

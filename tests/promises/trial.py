@@ -21,6 +21,7 @@ from tests.promises.failures import (
     WrongContent,
     broken_law,
 )
+from tests.promises.journal import stores_of
 from tests.promises.stranger import Stranger
 
 Outcome = dict[str, Any]
@@ -114,7 +115,7 @@ class Trial:
             raise WrongContent(f"catalogue: {str(outcome)[:200]}")
 
     def reservations_of(self, order_id: str) -> int:
-        reservations = self.stage.stores().reservations
+        reservations = stores_of(self.stage).reservations
         return sum(order == order_id for order, _, _ in reservations)
 
     def must_be_reserved_once(self, order_id: str) -> None:
@@ -125,7 +126,7 @@ class Trial:
 
     def laws_hold(self) -> None:
         """All that was told is true, by the laws of `lab.laws`."""
-        violations = check(self.recorder.operations(), self.stage.stores())
+        violations = check(self.recorder.operations(), stores_of(self.stage))
         if violations:
             raise broken_law(violations)
 

@@ -18,6 +18,7 @@ from era4_framework.errors import (
     Overloaded,
     QuotaExceeded,
 )
+from era4_framework.policies.balancer import in_the_draw, rest_s
 from era4_framework.policies.breaker import Permit, Verdict
 from era4_framework.policies.bucket import TokenBucket
 from era4_framework.policies.classify import judge
@@ -108,7 +109,16 @@ def _sooner(most: Deadline, told: bytes, now: float) -> Deadline:
 class Call:
     """One request to a service, over all its attempts: whom to ask, how long, whether again."""
 
-    __slots__ = ("_deadline", "_may_repeat", "_permit", "_upstream", "attempt", "lost", "tried")
+    __slots__ = (
+        "_deadline",
+        "_may_repeat",
+        "_permit",
+        "_tried",
+        "_upstream",
+        "asked",
+        "attempt",
+        "lost",
+    )
 
     def __init__(
         self, upstream: Upstream, deadline: Deadline, may_repeat: bool, now: float
@@ -119,7 +129,8 @@ class Call:
         self._may_repeat = may_repeat
         self._permit: Permit | None = None
         self.attempt = 0
-        self.tried: list[Endpoint] = []
+        self.asked: Endpoint | None = None  # last
+        self._tried: dict[Endpoint, float] = {}  # until when each wants to be left alone
         self.lost: NoAnswer | None = None  # an attempt that may have been executed
         upstream.budget.deposit(now)
 
@@ -130,12 +141,13 @@ class Call:
             raise self._of_all(passed, f"attempt {self.attempt + 1}")
         upstream = self._upstream
         endpoint = upstream.balancer.pick(
-            upstream.endpoints, lambda each: each.breaker.admits(now), self.tried
+            upstream.endpoints, lambda each: each.breaker.admits(now), self._tried
         )
         if endpoint is None:
             raise self._of_all(NoInstance(upstream.why_nobody), f"attempt {self.attempt + 1}")
         self.attempt += 1
-        self.tried.append(endpoint)
+        self.asked = endpoint
+        self._tried[endpoint] = now
         self._permit = endpoint.breaker.admit(now)  # None: in a panic, and it learns nothing
         endpoint.in_flight += 1
         return endpoint
@@ -155,8 +167,10 @@ class Call:
 
     def settle(self, failure: CallFailed | None, allowed_s: float, now: float) -> Verdict:
         """What came of this attempt; every one that was chosen is settled once."""
-        endpoint = self.tried[-1]
+        endpoint = self._asked()
         endpoint.in_flight -= 1
+        if failure is not None:
+            self._tried[endpoint] = now + failure.retry_after_s
         verdict = judge(failure, allowed_s, self._upstream.config.try_timeout_s).verdict
         if self._permit is not None:
             endpoint.breaker.record(self._permit, verdict, now)
@@ -166,9 +180,10 @@ class Call:
 
     def give_up(self, now: float) -> None:
         """Settle an attempt that says nothing about the instance."""
-        self.tried[-1].in_flight -= 1
+        endpoint = self._asked()
+        endpoint.in_flight -= 1
         if self._permit is not None:
-            self.tried[-1].breaker.cancel(self._permit, now)
+            endpoint.breaker.cancel(self._permit, now)
 
     def pause_s(self, failure: CallFailed, now: float) -> float:
         """How long to wait before the next attempt; raises the failure if there is none.
@@ -182,12 +197,19 @@ class Call:
             raise self._of_all(failure, f"{number}, not to be sent again")
         if self.attempt >= retry.attempts:
             raise self._of_all(failure, f"{number} of {retry.attempts}")
-        pause_s = self._upstream.backoff.wait_s(self.attempt - 1)
+        upstream = self._upstream
+        drawn = in_the_draw(upstream.endpoints, lambda each: each.breaker.admits(now), self._tried)
+        pause_s = upstream.backoff.wait_s(self.attempt - 1, rest_s(drawn, self._tried, now))
         if self._deadline.left_s(now) <= pause_s:
             raise self._of_all(failure, f"{number}, and no time for another")
         if not self._upstream.budget.try_withdraw(now):
             raise self._of_all(failure, f"{number}, and the retry budget is spent")
         return pause_s
+
+    def _asked(self) -> Endpoint:
+        if self.asked is None:
+            raise ValueError("nobody was chosen yet")
+        return self.asked
 
     def _of_all(self, last: CallFailed, obstacle: str) -> CallFailed:
         """One attempt that may have been executed makes the fate of the whole request unknown."""

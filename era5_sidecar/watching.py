@@ -53,7 +53,7 @@ class Watching:
         """A request of our service came to its end."""
         method = request.method.decode()
         self.metrics.request("outbound", self.service, call.service, method, status, seconds)
-        instance = call.tried[-1].instance.name if call.tried else ""
+        instance = call.asked.instance.name if call.asked else ""
         self.log.add(
             time.time(),
             "outbound",

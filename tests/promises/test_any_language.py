@@ -18,16 +18,23 @@ from tests.targets import Target
 ERAS = [era.number for era in eras() if era.has_sidecars]
 ONE_JOURNAL = "its journal is one process's: two would each sell the whole stock"
 NO_LOCK = "nobody else can hold its store, as one thread does one thing after the other"
-NO_PART = "inventory has no part in it"
+NO_PART = "inventory has no part in it: somebody else answers, or nobody, or the wire delays"
 LEFT_OUT = {
     "a customer who has gone": NO_LOCK,
+    "partition and heal": NO_PART,
     "added latency": NO_PART,
     "jitter": NO_PART,
     "a full slow link": NO_PART,
-    "kill -9 of orders' sidecar": NO_PART,
-    "two sidecars that try again": NO_PART,
+    "one of several always fails": NO_PART,
+    "a retry storm": NO_PART,
     "a false instance": NO_PART,
+    "another service at the address": NO_PART,
+    "a liar at the address": NO_PART,
+    "a thief at the address": NO_PART,
     "an overheard lease": NO_PART,
+    "kill -9 of orders' sidecar": NO_PART,
+    "a sidecar's bad configuration": NO_PART,
+    "two sidecars that try again": NO_PART,
 }
 
 

@@ -185,7 +185,7 @@ def _checked_host(host: bytes) -> bytes:
         return host
     if not HOST.fullmatch(host):
         raise BadMessage("accepted as host: NAME or NAME:PORT")
-    if len(_hosts) < MOST_KNOWN:
+    if len(_hosts) < MOST_KNOWN and len(host) <= LONGEST_KNOWN:
         _hosts.add(host)
     return host
 

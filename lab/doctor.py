@@ -184,7 +184,8 @@ def _version(path: str, asks: str = "--version") -> str:
         asked = subprocess.run([path, asks], capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return "no version told"
-    number = VERSION.search(asked.stdout or asked.stderr)
+    told = (asked.stdout or asked.stderr).replace(path, "")  # a path may have a number of its own
+    number = VERSION.search(told)
     return number[0] if number else "no version told"
 
 

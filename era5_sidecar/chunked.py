@@ -30,21 +30,22 @@ class ChunkedBody:
         """The data in this piece, perhaps none. Raises BadMessage."""
         buffer, self._buffer = (self._buffer + piece if self._buffer else piece), b""
         data: list[bytes] = []
-        while buffer and not self.is_over:
+        at = 0  # not a slice for each line: with the smallest chunks that takes quadratic time
+        while at < len(buffer) and not self.is_over:
             if self._left:
-                data.append(buffer[: self._left])
-                buffer = buffer[len(data[-1]) :]
+                data.append(buffer[at : at + self._left])
+                at += len(data[-1])
                 self._left -= len(data[-1])
                 self._wants_end = not self._left
                 continue
-            line, end, after = buffer.partition(b"\n")
-            if not end:
-                self._keep(buffer)
+            end = buffer.find(b"\n", at)
+            if end < 0:
+                self._keep(buffer[at:])
                 break
-            buffer = after
-            self._take(line)
+            self._take(buffer[at:end])
+            at = end + 1
         if self.is_over:
-            self.rest = buffer
+            self.rest = buffer[at:]
         return data[0] if len(data) == 1 else b"".join(data)
 
     def _keep(self, start: bytes) -> None:

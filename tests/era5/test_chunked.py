@@ -1,5 +1,7 @@
 """A chunked body, however it is cut into pieces on its way (RFC 9112, section 7.1)."""
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -129,3 +131,13 @@ def test_lines_of_the_longest_that_may_be_are_read():
     extended = b"1;" + b"a" * (MOST_LINE_BYTES - 2)
     trailer = b"A: " + b"1" * (MOST_TRAILER_BYTES - 3)
     assert read(extended + b"\r\nx\r\n0\r\n" + trailer + b"\r\n\r\n") == (b"x", b"")
+
+
+def test_the_smallest_chunks_take_no_more_than_their_share_of_time():
+    def seconds_for(count: int) -> float:
+        body, wire = ChunkedBody(), chunk_of(b"a") * count
+        began = time.process_time()
+        assert body.feed(wire) == b"a" * count
+        return time.process_time() - began
+
+    assert min(seconds_for(40_000) for _ in range(2)) < 16 * seconds_for(5_000)

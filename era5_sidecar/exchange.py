@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from era4_framework.errors import BadAnswer, ConnectionLost, Timeout
+from era4_framework.errors import BadAnswer, ConnectionLost, Timeout, Unreachable
 from era5_sidecar.bodies import Body, relay
 from era5_sidecar.chunked import LAST, chunk_of
 from era5_sidecar.config import LimitsConfig
@@ -15,6 +15,7 @@ from era5_sidecar.upstream import Endpoint, ToUpstream
 from era5_sidecar.waiting import TooLate
 
 LAST_ANSWER = b"Connection: close\r\n"
+UNCERTAIN = b"X-Certain: false\r\n"  # in the answer to what was perhaps executed before, too
 MOST_KEPT_BYTES = 65536  # of an answer that is judged before it is relayed
 
 
@@ -108,7 +109,13 @@ async def ask(
         else:
             up.close()
     endpoint.close()  # the others have been idle for longer
-    return await ask(endpoint, question, caller, limits, now, keeps, added)
+    try:
+        reply = await ask(endpoint, question, caller, limits, now, keeps, added or UNCERTAIN)
+    except Unreachable as error:
+        raise failure from error  # who died over it may have executed it first
+    if keeps(reply.head):
+        raise failure  # what is said of the second try is not true of the first
+    return reply
 
 
 class Stale(ConnectionLost):

@@ -17,7 +17,7 @@ from era4_framework.policies.deadline import Deadline
 from era5_sidecar import answers
 from era5_sidecar.config import SidecarConfig, UpstreamConfig
 from era5_sidecar.discovery import Instance
-from era5_sidecar.exchange import Question, Reply, ask
+from era5_sidecar.exchange import UNCERTAIN, Question, Reply, ask
 from era5_sidecar.filters import Call
 from era5_sidecar.http1 import RequestHead
 from era5_sidecar.side import NO_BODY, body_of
@@ -26,8 +26,6 @@ from era5_sidecar.transparent import was_going_to
 from era5_sidecar.upload import CallerGone, FromCaller
 from era5_sidecar.upstream import Dialling, Upstream
 from era5_sidecar.watching import Watching
-
-UNCERTAIN = b"X-Certain: false\r\n"
 
 
 class Outbound:

@@ -13,12 +13,12 @@
 - An upgrade has two proxies at the same sockets. The new one takes over when it is ready, and only
   then is the old one told to drain; a new one that does not get ready is ended, and the old one has
   never stopped. If the old one dies meanwhile, the new one is all there is.
-- A proxy is asked again and again whether it lives. What counts are questions without an answer,
-  not time: a supervisor that was itself suspended must not blame the proxy.
+- A proxy is asked again and again whether it lives; supervision_patience.py says for how long.
 - STOP leads from everywhere to STOPPING, and to ENDED when nobody is left.
 
 The methods take `now` (seconds of any one clock) and return what is to be done, in order. Proxies
-have numbers, in the order of their start.
+have numbers, in the order of their start. The file is long so that picture, table and the one place
+where `state` changes stand together.
 """
 
 from enum import Enum
@@ -33,6 +33,7 @@ from era5_sidecar.supervision_actions import (
     Signal,
     Start,
 )
+from era5_sidecar.supervision_patience import Patience
 
 PAUSES_AFTER_S = 1.0  # who lived longer than this has not "kept dying"
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
@@ -98,9 +99,7 @@ class Supervision:
         self._early_deaths = 0
         self._start_at = 0.0  # when a pause ends
         self._upgrade_until = 0.0
-        self._probe_at = 0.0
-        self._unanswered = 0
-        self._is_responsive = False  # the current one is, or was once
+        self._patience = Patience(0.0, limits)  # with the current one
 
     def begin(self, now: float) -> list[Action]:
         """The first start."""
@@ -112,7 +111,7 @@ class Supervision:
         if proxy == self._successor:
             done += self._take_over(now)
         elif proxy == self._current and self._change(Event.READY):
-            self._is_responsive = True
+            self._patience.hear()
             done.append(Announce(proxy, is_first=not self._was_ready))
             self._was_ready = True
         if done and proxy in self._stale:
@@ -158,7 +157,7 @@ class Supervision:
     def heard(self, proxy: int = 0) -> None:
         """A proxy has said that it lives; 0: whoever answers at the admin address."""
         if proxy in (0, self._current):
-            self._unanswered, self._is_responsive = 0, True
+            self._patience.hear()
 
     def tick(self, now: float) -> list[Action]:
         """Time has passed; call it at `wakes_at` at the latest."""
@@ -176,7 +175,7 @@ class Supervision:
         """When `tick` is to be called next."""
         if self.state is State.PAUSING:
             return self._start_at
-        times = [self._probe_at] if self._current else []
+        times = [self._patience.asks_at] if self._current else []
         if self.state is State.UPGRADING:
             times.append(self._upgrade_until)
         return min([*times, *self._leaving.values()], default=float("inf"))
@@ -189,8 +188,7 @@ class Supervision:
 
     def _watch(self, now: float) -> None:
         """A proxy has just begun, or has just become the one that counts."""
-        self._started_at, self._unanswered, self._is_responsive = now, 0, False
-        self._probe_at = now + self.limits.probe_every_s
+        self._started_at, self._patience = now, Patience(now, self.limits)
 
     def _lose(self, code: int, now: float) -> list[Action]:
         """The proxy that served, or was about to, has ended by itself."""
@@ -220,7 +218,7 @@ class Supervision:
         self._early_deaths = 0
         self._leaving[old] = now + self.limits.drain_s + GRACE_S
         self._watch(now)
-        self._is_responsive = True
+        self._patience.hear()
         said = Say("upgraded: the new proxy has taken over, the old one drains")
         return [Announce(self._current, is_first=False), Signal(old, "USR2"), said]
 
@@ -237,16 +235,12 @@ class Supervision:
         return [Signal(proxy, "KILL") for proxy in late]
 
     def _probe(self, now: float) -> list[Action]:
-        if not self._current or now < self._probe_at:
+        if not self._current or now < self._patience.asks_at:
             return []
-        self._probe_at = now + self.limits.probe_every_s
-        # one that is still starting has the time of a start
-        patience_s = self.limits.patience_s if self._is_responsive else self.limits.upgrade_s
-        if self._unanswered * self.limits.probe_every_s < patience_s:
-            self._unanswered += 1
+        if self._patience.ask(now, self.limits):
             return [Probe()]
-        self._unanswered = 0
-        said = Say(f"the proxy has said nothing for {patience_s:g} s: it is ended")
+        silent_s = self._patience.most_s(self.limits)
+        said = Say(f"the proxy has said nothing for {silent_s:g} s: it is ended")
         return [said, Signal(self._current, "KILL")]
 
     def _end_if_alone(self) -> list[Action]:

@@ -119,7 +119,7 @@ class Proxy:
         until = time.monotonic() + drain_s
         while any(inside) and (now := time.monotonic()) < until:
             for each in [each for group in inside for each in group]:
-                if each.has_been_idle(now) > QUIET_S:
+                if each.idle_for_s(now) > QUIET_S:
                     each.close()
             await asyncio.sleep(LOOK_S)
         for task in self._work:

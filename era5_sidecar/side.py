@@ -93,8 +93,8 @@ class Caller(FromCaller):
         self._door.inside.discard(self)
         super().connection_lost(error)
 
-    def has_been_idle(self, now: float) -> float:
-        """For how many seconds nothing has come since the last answer, or since it connected."""
+    def idle_for_s(self, now: float) -> float:
+        """How long nothing has come since the last answer, or since it connected; else 0."""
         if self.deadline == NEVER or self.buffer:
             return 0.0
         return now - (self.deadline - self._door.side.limits.idle_s)

@@ -20,6 +20,7 @@ from typing import Any
 
 from era5_sidecar.inheritance import READY
 from era5_sidecar.launching import launch
+from era5_sidecar.listening import listener_at, url_of
 from era5_sidecar.probing import Probes
 from era5_sidecar.supervision import Supervision
 from era5_sidecar.supervision_actions import (
@@ -32,10 +33,9 @@ from era5_sidecar.supervision_actions import (
     Signal,
     Start,
 )
-from era5_sidecar.supervisor_config import host_and_port, read
+from era5_sidecar.supervisor_config import read
 
 NAMES = ("inbound", "outbound", "admin")
-BACKLOG = 4096  # connections that wait while nobody accepts: the kernel may allow fewer
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2, signal.SIGCHLD)
 
 
@@ -186,30 +186,14 @@ def main(config: Path, ready: Callable[[str], None], command: Sequence[str] = ()
     or OSError if it cannot start.
     """
     told = read(config)
-    listeners = {name: _listener(address) for name, address in told.listens.items()}
-    urls = {name: _url(each) for name, each in listeners.items()}
+    listeners = {name: listener_at(address) for name, address in told.listens.items()}
+    urls = {name: url_of(each) for name, each in listeners.items()}
     shown = " ".join(f"{name}={urls.get(name, 'none')}" for name in NAMES)
     print(f"sidecar listens {shown}", flush=True)
     ours = [sys.executable, "-m", "era5_sidecar", "proxy", "--config", str(config)]
     on_first = partial(ready, urls["inbound"])
     supervisor = Supervisor(config, told.limits, listeners, command or ours, on_first, told.mark)
     sys.exit(supervisor.run(told.release))
-
-
-def _listener(address: str) -> socket.socket:
-    """Raises OSError, naming the address, if it cannot be listened at."""
-    try:
-        return socket.create_server(host_and_port(address), backlog=BACKLOG)
-    except OSError as error:
-        raise OSError(
-            f"address {address!r}: {os.strerror(error.errno or 0)}; accepted: an address of this"
-            " machine with a free port, or port 0 for any"
-        ) from error
-
-
-def _url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()
-    return f"http://{host}:{port}"
 
 
 def _say(line: str) -> None:

@@ -24,6 +24,7 @@ BARE_LF = re.compile(rb"(?<!\r)\n")
 NO_HTTP = re.compile(rb"[^\r\n\x20-\x7e]")  # as TLS begins, whose sender would wait for us
 END = b"\r\n\r\n"
 NEVER = float("inf")
+LEAVES_S = 30.0  # what was written has so long to leave a connection that is closed
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: whoever closes now sends a reset
 
 
@@ -129,13 +130,17 @@ class Connection(Place, asyncio.Protocol):
             await self.outlet.wait()
 
     def expire(self) -> None:
+        if self.transport.is_closing():
+            self.abort()
+            return
         place: Place = self.outlet if self.outlet and self.outlet.waiting else self
         place.wake(TooLate())
 
     def close(self) -> None:
-        """After what was written has left."""
+        """After what was written has left, if its peer takes it."""
         if self.transport is not None:
             self.transport.close()
+            self.deadline = time.monotonic() + LEAVES_S
 
     def abort(self) -> None:
         """At once, by a reset: an answer without a length is whole where its connection ends."""

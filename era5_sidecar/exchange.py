@@ -86,6 +86,8 @@ async def ask(
             kept = await body.whole(MOST_KEPT_BYTES)
             is_clean = body.is_over and not head.is_last
             return Reply(head, kept if body.is_over else None)
+        if upload is not None and not upload.is_over:
+            caller.is_spent = True  # the rest of the body stands before the next request
         if 0 <= head.size <= len(up.buffer):  # the usual case: all of it is here already
             _relay_whole(up, head, caller, added)
         else:
@@ -94,27 +96,28 @@ async def ask(
         return Reply(head, None)
     except (Cut, BadMessage, TooLate) as error:
         failure = _meaning(error, up, caller, upload)
-        is_stale = isinstance(failure, Stale) and question.is_whole and question.head.may_repeat
-        if not is_stale:
-            raise failure from error
+        is_stale = isinstance(failure, Stale)
+        if not (is_stale and question.is_whole and question.head.may_repeat):
+            raise ConnectionLost(str(failure)) if is_stale else failure from error
     finally:
         caller.asking = None
         up.deadline = NEVER
         if upload is not None and not upload.is_over:
             upload.stop()
-            caller.is_spent = True  # the rest of the body stands before the next request
+            caller.is_spent = True
             is_clean = False
         if is_clean:
             endpoint.give_back(up, time.monotonic())
         else:
             up.close()
     endpoint.close()  # the others have been idle for longer
+    lost = ConnectionLost(str(failure))
     try:
         reply = await ask(endpoint, question, caller, limits, now, keeps, added or UNCERTAIN)
     except Unreachable as error:
-        raise failure from error  # who died over it may have executed it first
+        raise lost from error  # who died over it may have executed it first
     if keeps(reply.head):
-        raise failure  # what is said of the second try is not true of the first
+        raise lost  # what is said of the second try is not true of the first
     return reply
 
 
@@ -161,6 +164,9 @@ def _meaning(
     if upload is not None and upload.failure is not None:
         return upload.failure
     if caller.is_lost:
+        return CallerGone()
+    if isinstance(error, TooLate) and caller.is_full:
+        caller.abort()  # the answer is there, and it does not read it
         return CallerGone()
     if isinstance(error, TooLate):
         return Timeout(f"{name}: no answer in time")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
 import traceback
@@ -107,6 +108,9 @@ async def serve(caller: FromCaller, side: Serves) -> None:
         side.welcome(caller)
         while not caller.is_spent:
             is_asked = False
+            if caller.is_full:  # who only asks and never reads would have us keep all answers
+                caller.deadline = time.monotonic() + side.limits.body_s
+                await caller.drained()
             caller.deadline = time.monotonic() + side.limits.idle_s
             limits = side.limits
             head = await caller.read_head(limits.most_head_bytes, limits.head_s)
@@ -118,6 +122,8 @@ async def serve(caller: FromCaller, side: Serves) -> None:
             request = RequestHead(head, limits.most_headers)
             caller.is_spent = request.is_last or side.is_leaving
             await side.answer(request, caller)
+            if caller.is_spent and request.size:  # perhaps its body is still on its way
+                await _linger(caller)
     except BadMessage as error:
         await _say_last(caller, answers.misunderstanding(error))
         side.refused(caller, error)
@@ -143,21 +149,19 @@ async def _say_last(caller: FromCaller, answer: bytes) -> None:
         caller.abort()
         return
     caller.write(answer)
-    try:
-        await _linger(caller)
-    except (Cut, TooLate, OSError, RuntimeError):
-        return
+    await _linger(caller)
 
 
 async def _linger(caller: FromCaller) -> None:
     """Bytes that nobody reads make the kernel send a reset, which may overtake the answer."""
     if caller.is_over or caller.transport.is_closing() or not caller.transport.can_write_eof():
         return
-    caller.transport.write_eof()
     caller.deadline = time.monotonic() + LINGER_S
     heard = len(caller.buffer)
-    while heard < LINGER_BYTES:
-        heard += len(await caller.read_piece())
+    with contextlib.suppress(Cut, TooLate, OSError, RuntimeError):
+        caller.transport.write_eof()
+        while heard < LINGER_BYTES:
+            heard += len(await caller.read_piece())
 
 
 def hurry(caller: FromCaller) -> None:

@@ -59,8 +59,8 @@ class Upload:
             self._up.deadline = time.monotonic() + timeout_s
         except (BadMessage, Cut, TooLate) as error:
             self.failure = CallerGone() if self._caller.is_lost else error
-            if self._up.is_lost:
-                self.failure = None  # it is the instance that has gone
+            if self._up.is_lost or self._up.is_full:
+                self.failure = None  # it is the instance that has gone, or does not read
             self._up.abort()
 
     def stop(self) -> None:

@@ -55,7 +55,7 @@ class Admission:
         self._allowed: dict[tuple[str, bytes], tuple[bytes, ...]] = {}
 
     def admit(self, caller: str, request: RequestHead, now: float) -> Deadline:
-        """Until when it is to be answered; whoever gets one adds 1 to `in_flight` until then.
+        """Until when it is to be answered; who goes on with it adds 1 to `in_flight` until then.
 
         caller: the name in its certificate, or empty. Raises Overloaded, NotKnown, Denied,
         QuotaExceeded, DeadlinePassed, BadMessage.
@@ -73,6 +73,16 @@ class Admission:
         if told is not None:
             deadline = _sooner(deadline, told, now)
         return deadline
+
+    def look_again(self, deadline: Deadline, now: float) -> None:
+        """A body may take long to arrive, and others come in meanwhile.
+
+        Raises Overloaded, DeadlinePassed.
+        """
+        if self.in_flight > self._config.most_in_flight:
+            raise Overloaded(f"{self.in_flight - 1} requests are under way, as many as may be")
+        if deadline.left_s(now) <= 0:
+            raise DeadlinePassed("the deadline passed while it arrived: nothing was done")
 
     def _authorise(self, caller: str, request: RequestHead) -> None:
         key = caller, request.method

@@ -78,11 +78,9 @@ class Inbound:
             status = answers.status_of(failure)
             self._watching.came_in(caller.peer, request, status, time.monotonic() - now, span)
             return
-        admission.in_flight += 1
         try:
             status = await self._ask_app(request, caller, deadline, span)
         finally:
-            admission.in_flight -= 1
             self._watching.came_in(caller.peer, request, status, time.monotonic() - now, span)
 
     async def _ask_app(
@@ -97,10 +95,14 @@ class Inbound:
         question.fields = fields
         question.timeout_s = max(0.001, deadline.left_s(now))
         self.waits[span.id] = deadline
+        self._admission.in_flight += 1  # not before: who sends slowly takes nobody's place
         try:
+            if request.size:
+                self._admission.look_again(deadline, now)
             reply = await ask(self._app, question, caller, self.limits, now, _keeps_none)
             return reply.head.status
         except CallFailed as failure:
+            self._watching.refused("inbound", failure)
             caller.is_spent = caller.is_spent or not question.is_whole
             if caller.has_answer:
                 caller.abort()
@@ -108,6 +110,7 @@ class Inbound:
             caller.write(answers.refusal(failure, caller.is_spent, request.method))
             return answers.status_of(failure)
         finally:
+            self._admission.in_flight -= 1
             del self.waits[span.id]
 
 

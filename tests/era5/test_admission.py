@@ -110,6 +110,18 @@ def test_first_full_then_unknown_then_used_up_then_late():
     assert inside.in_flight == 0
 
 
+def test_when_a_body_has_arrived_it_is_asked_again_whether_there_is_room_and_time():
+    inside = admission(most_in_flight=1)
+    deadline = inside.admit("orders", head(), 0.0)
+    inside.in_flight = 1  # itself
+    inside.look_again(deadline, 2.9)
+    with pytest.raises(DeadlinePassed, match="while it arrived"):
+        inside.look_again(deadline, 3.0)
+    inside.in_flight = 2
+    with pytest.raises(Overloaded, match="1 requests"):
+        inside.look_again(deadline, 0.0)
+
+
 # How much.
 
 

@@ -106,6 +106,7 @@ def is_failure(head: ResponseHead) -> bool:
 
 
 def failure_of(head: ResponseHead, name: str) -> CallFailed | None:
+    """What an answer of `name` means if it is a failure; None: an answer, whatever it says."""
     if head.status < 400:
         return None
     kind = kind_of(head.status, head.special.get(b"x-certain") == b"true")

@@ -7,7 +7,8 @@
                      +--------------------------------------------+
 
 Read on in side.py (what happens to a connection), inbound.py and outbound.py (to a request),
-exchange.py (to one attempt). This file puts them together, and changes what they are told.
+exchange.py (to one attempt); what these stand on is filters.py (decides), http1.py (understands),
+connection.py (waits). This file puts them together, and changes what they are told.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ with Stage("3", instances=3) as stage:
     stage.kill("inventory-1")
 
 Who is on it, and what reaches whom how, is drawn in `lab.cast.counter`, `lab.cast.http` and
-`lab.cast.mesh`.
+`lab.cast.mesh`. The file is long because every verb that a test or a learner has stands here; what
+each does is a line, and the cast's.
 """
 
 from __future__ import annotations

@@ -54,7 +54,6 @@ class Connection(Place, asyncio.Protocol):
     """What both kinds of connections can: a caller's, and one to an upstream."""
 
     __slots__ = (
-        "_is_paused",
         "_most_bytes",
         "_sweep",
         "buffer",
@@ -63,6 +62,7 @@ class Connection(Place, asyncio.Protocol):
         "is_full",
         "is_lost",
         "is_over",
+        "is_paused",
         "outlet",
         "transport",
     )  # fmt: skip
@@ -81,7 +81,7 @@ class Connection(Place, asyncio.Protocol):
         self.is_broken = False  # not by its own will: what it said may not be whole
         self.is_full = False  # it reads more slowly than we write
         self.outlet: Place | None = None  # who waits until it is not
-        self._is_paused = False
+        self.is_paused = False  # by us: more has arrived than we can use
         self._most_bytes = most_bytes
 
     def connection_made(self, transport: Any) -> None:
@@ -94,8 +94,8 @@ class Connection(Place, asyncio.Protocol):
         if work is not None:
             self.waiting = None
             resume(work)
-        if len(self.buffer) > self._most_bytes and not self._is_paused:
-            self._is_paused = True
+        if len(self.buffer) > self._most_bytes and not self.is_paused:
+            self.is_paused = True
             self.transport.pause_reading()
 
     def eof_received(self) -> bool:
@@ -153,12 +153,13 @@ class Connection(Place, asyncio.Protocol):
     @types.coroutine
     def more(self) -> Generator[Place, None, None]:
         """Until more has arrived, or the end. Raises TooLate."""
-        if self._is_paused:
-            self._read_on()
+        if self.is_paused:
+            self.read_on()
         yield self
 
-    def _read_on(self) -> None:
-        self._is_paused = False
+    def read_on(self) -> None:
+        """Hear it again."""
+        self.is_paused = False
         if not self.transport.is_closing():
             self.transport.resume_reading()
 
@@ -171,8 +172,8 @@ class Connection(Place, asyncio.Protocol):
         within_s: from its first byte to its last. Raises Cut, TooLate, BadMessage.
         """
         if not self.buffer and not self.is_over:
-            if self._is_paused:
-                self._read_on()
+            if self.is_paused:
+                self.read_on()
             yield self
         end = self.buffer.find(END)  # the usual case: all of it comes at once
         if not 0 <= end <= most_bytes:

@@ -154,6 +154,8 @@ class Endpoint:
         if connection.is_over or connection.buffer or connection.transport.is_closing():
             connection.abort()
             return
+        if connection.is_paused:
+            connection.read_on()  # else we would not hear that it ends
         connection.served += 1
         connection.idle_since = now
         connection.is_idle = True

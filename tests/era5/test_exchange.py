@@ -456,10 +456,11 @@ def test_one_that_reads_nothing_is_cut_in_the_end_and_no_instance_is_blamed(hous
 def test_a_connection_that_is_kept_is_listened_to(house):
     caller, up = asked_once(house)
     caller.listen(False)
-    body = b"a" * 120_000
-    up.say(b"HTTP/1.1 200 OK\r\nContent-Length: 120000\r\n\r\n" + body)
+    body = b"a" * 190_000
+    up.say(b"HTTP/1.1 200 OK\r\nContent-Length: 190000\r\n\r\n" + body)
     caller.listen()
     assert caller.heard.endswith(body)
     assert len(house.instances[0].idle) == 1
+    assert not up.is_paused
     up.say(b"?")  # an answer to nothing: it is seen at once
     assert up.is_cut

@@ -56,7 +56,7 @@ class Wire:
         self._unheard = bytearray()
         self._unsaid = deque[bytes]()  # waits in the kernel while nobody reads
         self._listens = True
-        self._is_paused = False
+        self.is_paused = False
         self._is_closing = False
         self._is_lost = False
 
@@ -96,7 +96,7 @@ class Wire:
         return self._is_lost
 
     def _deliver(self) -> None:
-        while self._unsaid and not self._is_paused and not self._is_closing:
+        while self._unsaid and not self.is_paused and not self._is_closing:
             self._protocol.data_received(self._unsaid.popleft())
             self._settle()
 
@@ -145,10 +145,10 @@ class Wire:
         return self._is_closing
 
     def pause_reading(self) -> None:
-        self._is_paused = True
+        self.is_paused = True
 
     def resume_reading(self) -> None:
-        self._is_paused = False
+        self.is_paused = False
         self._later.append(self._deliver)
 
     def can_write_eof(self) -> bool:

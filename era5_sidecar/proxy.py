@@ -27,10 +27,10 @@ from era5_sidecar.config import SidecarConfig
 from era5_sidecar.connection import Sweep
 from era5_sidecar.gauges import tell_gauges
 from era5_sidecar.inbound import Inbound
+from era5_sidecar.listening import BACKLOG
 from era5_sidecar.metrics import Metrics
 from era5_sidecar.outbound import Outbound
 from era5_sidecar.side import Door
-from era5_sidecar.starting import BACKLOG
 from era5_sidecar.tape import Tape
 from era5_sidecar.tls import client_context, obey, peer_name, server_context
 from era5_sidecar.tracing import Spans

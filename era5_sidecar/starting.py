@@ -8,8 +8,7 @@ import socket
 
 from era0_naive.role import host_and_port
 from era5_sidecar.config import SidecarConfig
-
-BACKLOG = 1024  # connections that wait to be accepted
+from era5_sidecar.listening import BACKLOG
 
 
 def open_all(config: SidecarConfig) -> dict[str, socket.socket]:

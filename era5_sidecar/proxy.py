@@ -31,6 +31,7 @@ from era5_sidecar.listening import BACKLOG
 from era5_sidecar.metrics import Metrics
 from era5_sidecar.outbound import Outbound
 from era5_sidecar.side import Door
+from era5_sidecar.starting import most_callers
 from era5_sidecar.tape import Tape
 from era5_sidecar.tls import client_context, obey, peer_name, server_context
 from era5_sidecar.tracing import Spans
@@ -67,6 +68,7 @@ class Proxy:
             "outbound": Door(self.outbound, self._slow, self._most_connections),
         }
         tls = config.tls
+        self._most_callers = most_callers()
         self._guard = server_context(tls) if tls and not config.inbound.is_edge else None
         self._servers: list[asyncio.AbstractServer] = []
         self._work: list[asyncio.Task[None]] = []
@@ -134,15 +136,22 @@ class Proxy:
         return Dialling(self._fast, most, client_context(config.tls), peer_name)
 
     def _most_connections(self) -> int:
-        return self.config.limits.most_connections
+        """On each side as many as the file says, on both not more than there are files for."""
+        inside = sum(len(door.inside) for door in self._doors.values())
+        return self.config.limits.most_connections if inside < self._most_callers else 0
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         self._work.append(asyncio.get_running_loop().create_task(work))
 
     async def _write_log(self) -> None:
+        told = 0
         while True:
             await asyncio.sleep(self.config.log.every_s)
             self.log.flush()
+            turned_away = sum(door.turned_away for door in self._doors.values())
+            if turned_away > told:
+                say(f"{turned_away - told} connections turned away: as many as may be are open")
+            told = turned_away
 
 
 def main(config: Path, ready: Callable[[str], None]) -> None:

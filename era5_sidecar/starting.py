@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import resource
 import socket
+import sys
 
 from era0_naive.role import host_and_port
 from era5_sidecar.config import SidecarConfig
 from era5_sidecar.listening import BACKLOG
+
+LEAST_RESERVE = 32  # files that are not for callers
 
 
 def open_all(config: SidecarConfig) -> dict[str, socket.socket]:
@@ -31,6 +34,17 @@ def allow_files() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def most_callers() -> int:
+    """How many may be connected, so that files are left to ask for them and to write logs.
+
+    Where none is left, who connects is neither told nor counted, and whom we ask is blamed.
+    """
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files == resource.RLIM_INFINITY:
+        return sys.maxsize
+    return max(1, files - max(LEAST_RESERVE, files // 8))
 
 
 def only_at_a_start(before: SidecarConfig, now: SidecarConfig) -> str:

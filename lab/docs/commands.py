@@ -37,5 +37,9 @@ COMMANDS = (
     _python("era3-refusals", "python -m lab.docs.refusals 3"),
     _eras("era4-story", "eras demo 4"),
     _eras("era4-diff", "eras diff 3 4 --stat", is_steady=True),
+    _eras("era5-story", "eras demo 5"),
+    _eras("era5-diff", "eras diff 4 5 --stat", is_steady=True),
+    _python("era5-reloads", "python -m lab.docs.reloads"),
+    _python("era5-upgrades", "python -m lab.docs.upgrades 4 5"),
     _eras("doctor", "eras doctor"),
 )

@@ -7,7 +7,6 @@ text, and even a strict build would pass.
 import functools
 import json
 from collections.abc import Callable
-from html import escape
 from typing import Any
 
 from pymdownx.highlight import Highlight
@@ -19,10 +18,13 @@ from lab.docs import (
     changes,
     concerns,
     figures,
+    figures_table,
+    hostile,
     plot,
     promises,
     recording,
     states,
+    translated,
 )
 from lab.docs.cut import cut
 from lab.docs.options import Asked, read
@@ -130,7 +132,7 @@ def graph(asked: Asked, md: Any) -> str:
         ticks,
         series,
         asked.values.get("scale") == "log",
-        _conditions(measurement),
+        measurement.conditions_in_words,
     )
     return plot.draw(drawn)
 
@@ -138,48 +140,11 @@ def graph(asked: Asked, md: Any) -> str:
 @_fence("title", "ours")
 def table(asked: Asked, md: Any) -> str:
     """Figures as a table: lines of `what it is = name of the figure`; `ours` as in a plot."""
-    if not asked.names:
-        raise DocsError("no figure is named; write lines `what it is = name`")
-    measurement = figures.load(asked.names[0].rpartition(" = ")[2].partition("/")[0])
-    rows = "".join(_row(measurement, line) for line in asked.names)
-    ours = escape(_ours(asked))
-    head = "".join(f"<th>{name}</th>" for name in ("", ours, "beside", "ratio", "target"))
-    return (
-        f'<figure class="measured"><figcaption>{escape(asked.need("title"))}</figcaption>'
-        f'<div class="wide"><table class="figures"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>"
-        f'<p class="note">Ratio: {ours} / beside (least to greatest of the rounds). '
-        f"{escape(_conditions(measurement))}</p></figure>"
-    )
+    return figures_table.draw(asked.need("title"), _ours(asked), asked.names)
 
 
 def _ours(asked: Asked) -> str:
     return asked.values.get("ours", "era 1")
-
-
-def _row(measurement: figures.Measurement, line: str) -> str:
-    words, _, name = (part.strip() for part in line.rpartition(" = "))
-    if measurement.is_left_out(name):
-        return f'<tr><th>{escape(words)}</th><td colspan="4">not part of a quick run</td></tr>'
-    found = measurement.figure(name)
-    beside = ratio = ""
-    if found["peer"] is not None:
-        beside = f"{figures.say(found, 'peer')} ({found['peer_name']})"
-        ratio = figures.say(found, "ratio")
-    if found["ratio_min"] != found["ratio_max"]:
-        ratio += f" ({figures.say(found, 'spread')})"
-    cells = (figures.say(found), beside, ratio, figures.target(found))
-    shown = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-    return f"<tr><th>{escape(words)}</th>{shown}</tr>"
-
-
-def _conditions(measurement: figures.Measurement) -> str:
-    machine = measurement.machine
-    where = ", ".join(
-        str(machine[key]) for key in ("processor", "system", "python") if key in machine
-    )
-    quick = "A quick run: one seed, few conditions. " if measurement.is_quick else ""
-    return f"{quick}Measured on {where}."
 
 
 @_fence("title", "note", "omit")
@@ -192,11 +157,24 @@ def machine(asked: Asked, md: Any) -> str:
     return states.draw(asked.need("title"), grid, shown, asked.values.get("note", ""))
 
 
-@_fence("eras", "rows")
+@_fence("eras", "run")
 def promised(asked: Asked, md: Any) -> str:
-    """The table of promises, for all eras or some."""
-    content = json.loads((CAPTURED / "promises.json").read_text(encoding="utf-8"))
+    """The table of promises, for all eras or some; `run`: what was captured, if not `promises`."""
+    path = CAPTURED / f"{asked.values.get('run', 'promises')}.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
     return promises.draw(content, asked.values.get("eras", "").split())
+
+
+@_fence("title")
+def bytewise(asked: Asked, md: Any) -> str:
+    """What every proxy made of bytes that were meant to harm it."""
+    return hostile.draw(asked.need("title"))
+
+
+@_fence()
+def translation(asked: Asked, md: Any) -> str:
+    """The table in a module's docstring."""
+    return translated.draw(asked.one_name("a path"))
 
 
 @_fence("title", "eras")

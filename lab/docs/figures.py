@@ -26,6 +26,14 @@ class Measurement:
         """A quick run: one seed, few cells. The pages say so."""
         return bool(self.conditions.get("quick"))
 
+    @property
+    def conditions_in_words(self) -> str:
+        """Where this was measured, and whether in haste."""
+        keys = ("processor", "system", "python")
+        where = ", ".join(str(self.machine[key]) for key in keys if key in self.machine)
+        quick = "A quick run: one seed, few conditions. " if self.is_quick else ""
+        return f"{quick}Measured on {where}."
+
     def figure(self, name: str) -> dict[str, Any]:
         """The figure of this name; raises DocsError, naming its neighbours, if there is none."""
         if name not in self.figures:

@@ -12,19 +12,18 @@ from functools import partial
 from typing import Any
 
 from lab.contract import Customer, NoOutcome
-from lab.docs.recording import Event as Row
 from lab.docs.recording import Recorder
-from lab.label import Label, label_of
+from lab.docs.traced import ORDER, Heard, Reader
+from lab.label import label_of
 from lab.stage import Stage
 from lab.trace import Event
 from lab.wire import Knobs
 
-ORDER = "o-1"
 PATIENCE_S = 8.0
 PATIENCE_WITH_ERA_0_S = 1.0  # it waits for ever, the others give up
 MOST_TAKES = 12  # until chance has chosen the instance that the story is about
 QUIET_S = 0.1  # many times the wire's round trip
-MOST_ROOMY_LANES = 3  # of more each is narrow
+WARM_ORDERS = 12  # until each instance has very likely been asked
 WAY = Knobs(delay_s=0.005)
 
 
@@ -42,10 +41,14 @@ def record(
     made_by = f"Real processes of era {era}, {form} wire; recorded by lab/docs."
     with Stage(era, form, knobs=WAY, seed=seed) as stage:
         recorder = Recorder(title, ("customer", "orders", *stage.instances), made_by)
-        play(stage, stage.customer())
+        heard = Heard(stage.customer())
+        customer = Customer(heard)
+        play(stage, customer)
         events = _when_quiet(stage)
+        if stage.era.has_sidecars:  # whose services write no trace, nor know who asks
+            events = sorted([*events, *heard.told], key=lambda event: event.t)
         label = label_of(stage.era, form)
-    _Reader(recorder, events, label).read()
+    Reader(recorder, events, label).read()
     return recorder.done()
 
 
@@ -68,64 +71,6 @@ def _when_quiet(stage: Stage) -> list[Event]:
         known = len(events)
         time.sleep(QUIET_S)
     return events
-
-
-class _Reader:
-    """Turns events in order of time into rows."""
-
-    def __init__(self, recorder: Recorder, events: list[Event], label: Label) -> None:
-        self._recorder = recorder
-        self._events = events
-        self._label = label
-        self._under_way: dict[tuple[str, str, int | str], Row] = {}
-
-    def read(self) -> None:
-        """Read all events; labels remember, so frames before the beginning are shown to them."""
-        begins = next(e.t for e in self._events if e.source == "customer" and e.id == ORDER)
-        for event in self._events:
-            if event.t >= begins:
-                self._read_one(event, event.t - begins)
-            elif event.what == "send":
-                self._label(event)
-
-    def _read_one(self, event: Event, at_s: float) -> None:
-        key = (event.source, event.target, event.id)
-        if event.process == "wire" and event.what == "send":
-            label = self._label(event)
-            kind = "again" if "again" in label else "ack" if label.startswith("ACK") else "data"
-            self._under_way[key] = self._recorder.send(
-                at_s, event.source, event.target, _brief(label), kind
-            )
-        elif event.process == "wire" and event.what == "deliver":
-            if key in self._under_way:
-                self._recorder.arrive(self._under_way[key], at_s)
-        elif event.process == "wire":
-            if key in self._under_way:
-                self._under_way[key]["fate"] = event.note
-        elif event.what == "note":
-            is_narrow = len(self._recorder.lanes) > MOST_ROOMY_LANES
-            self._recorder.note(at_s, event.process, _remark(event, is_narrow))
-        elif "customer" in (event.source, event.target):
-            kind = event.what
-            said = self._recorder.send(at_s, event.source, event.target, event.note, kind)
-            self._recorder.arrive(said, at_s)
-        elif event.what == "call" and ", attempt " in event.note:
-            attempt = event.note.rpartition(", ")[2]
-            self._recorder.note(at_s, event.process, f"{attempt}: {event.target}")
-
-
-def _remark(event: Event, is_narrow: bool) -> str:
-    """A note without what was asked: for a customer's complaint it stands in the row above, and
-    for what an inventory did in the arrow, which is repeated only where there is room.
-    """
-    if is_narrow and event.process != "orders":
-        return event.note.rpartition(": ")[2]
-    return event.note.partition(" to b'")[0]
-
-
-def _brief(label: str) -> str:
-    """Without half a message in JSON, and without `again`, which the player says itself."""
-    return label.replace(" again", "").partition(' {"')[0]
 
 
 def _place(stage: Stage, customer: Customer) -> None:
@@ -156,6 +101,13 @@ def _known(then: Callable[[Stage, Customer], None]) -> Callable[[Stage, Customer
         then(stage, customer)
 
     return play
+
+
+def _known_to_all(stage: Stage, customer: Customer) -> None:
+    """With connections to all instances: whom it asks is drawn by chance."""
+    for number in range(WARM_ORDERS):
+        customer.place(f"warm-{number}", "sku-0001", 1, timeout_s=5.0)
+    _place(stage, customer)
 
 
 def _asleep(stage: Stage, customer: Customer) -> None:
@@ -221,5 +173,8 @@ LIVE = dict(
         _attempt("era3-asleep", "Two of three inventories sleep", _two_asleep),
         _run("era4-good", "The same order through a framework", _place),
         _attempt("era4-asleep", "Two of three inventories sleep", _two_asleep),
+        _run("era5-good", "One order, three inventories, four sidecars", _place),
+        _run("era5-kept", "The next one, on connections that stand", _known_to_all),
+        _attempt("era5-asleep", "Two of three inventories sleep", _two_asleep),
     ]
 )

@@ -10,6 +10,8 @@ from lab.docs import DocsError
 def draw(content: Mapping[str, Any], eras: Sequence[str] = ()) -> str:
     """Draw what the last run of tests/promises wrote: rows of claims, a column for each era.
 
+    Where a column is no era by number it stands for what an era was run with, by its name.
+
     eras: only these columns, and only rows that one of them keeps or breaks. Raises DocsError for
     an era that was never asked.
     """
@@ -19,12 +21,16 @@ def draw(content: Mapping[str, Any], eras: Sequence[str] = ()) -> str:
     unknown = [era for era in shown if era not in asked]
     if unknown:
         raise DocsError(f"the table has no era {unknown[0]!r}; it has {', '.join(asked)}")
-    head = "".join(f'<th scope="col">era {escape(era)}</th>' for era in shown)
+    head = "".join(f'<th scope="col">{escape(_heading(era))}</th>' for era in shown)
     rows = "".join(_row(each, shown) for each in promises if _says_something(each, shown))
     return (
         '<div class="wide"><table class="promises"><thead><tr><th scope="col">promise</th>'
         f"{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
+
+
+def _heading(era: str) -> str:
+    return f"era {era}" if era.isdecimal() else era
 
 
 def _says_something(promise: Mapping[str, Any], eras: Sequence[str]) -> bool:

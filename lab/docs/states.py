@@ -15,6 +15,7 @@ from lab.docs import DocsError, svg
 
 CELL_WIDTH, CELL_HEIGHT = 190, 92
 BOX_WIDTH, BOX_HEIGHT = 122, 30
+LOOP_WIDTH, LOOP_DEPTH = 44, 30  # below its box, from a state to itself
 MARGIN = 14
 
 Place = tuple[int, int]  # column, row
@@ -71,7 +72,12 @@ def draw(title: str, grid: Sequence[str], shown: Sequence[Arrow], note: str = ""
     states = {state for arrow in shown for state in (arrow.begin, arrow.end)}
     placed = places(grid, states)
     pairs = {(arrow.begin, arrow.end) for arrow in shown}
-    drawn = [_arrow(arrow, placed, (arrow.end, arrow.begin) in pairs) for arrow in shown]
+    drawn = [
+        _loop(arrow, placed)
+        if arrow.begin == arrow.end
+        else _arrow(arrow, placed, (arrow.end, arrow.begin) in pairs)
+        for arrow in shown
+    ]
     drawn += [_box(name, *_centre(place)) for name in placed for place in placed[name]]
     taken = [place for name in placed for place in placed[name]]
     width = max(column for column, _ in taken) * CELL_WIDTH + BOX_WIDTH + 2 * MARGIN
@@ -111,14 +117,7 @@ def _arrow(arrow: Arrow, placed: Mapping[str, Sequence[Place]], has_twin: bool) 
     begin_x, begin_y = _edge(x1, y1, x2, y2)
     end_x, end_y = _edge(x2, y2, x1, y1)
     angle = math.degrees(math.atan2(end_y - begin_y, end_x - begin_x))
-    head = svg.element(
-        "path",
-        {
-            "d": "M0 0L-8 -4V4Z",
-            "class": "head",
-            "transform": f"translate({end_x:.1f} {end_y:.1f}) rotate({angle:.0f})",
-        },
-    )
+    head = _head(end_x, end_y, angle)
     line = svg.path(f"M{begin_x:.1f} {begin_y:.1f}L{end_x:.1f} {end_y:.1f}", "arrow")
     share = 0.36 if has_twin else 0.5
     middle_x, middle_y = begin_x + (end_x - begin_x) * share, begin_y + (end_y - begin_y) * share
@@ -127,6 +126,22 @@ def _arrow(arrow: Arrow, placed: Mapping[str, Sequence[Place]], has_twin: bool) 
         for place, event in enumerate(arrow.events)
     )
     return line + head + words
+
+
+def _loop(arrow: Arrow, placed: Mapping[str, Sequence[Place]]) -> str:
+    """From a state to itself, below its box, where the grid must leave a row free."""
+    x, y = _centre(placed[arrow.begin][0])
+    left, right, top = x - LOOP_WIDTH / 2, x + LOOP_WIDTH / 2, y + BOX_HEIGHT / 2
+    low = top + LOOP_DEPTH * 4 / 3  # a curve goes three quarters of the way
+    curve = f"C{left:.1f} {low:.1f} {right:.1f} {low:.1f} {right:.1f} {top + 3:.1f}"
+    line = svg.path(f"M{left:.1f} {top:.1f}{curve}", "arrow")
+    words = ", ".join(map(_words, arrow.events))
+    return line + _head(right, top + 3, -90) + svg.text(x, top + LOOP_DEPTH + 14, words)
+
+
+def _head(x: float, y: float, angle: float) -> str:
+    turn = f"translate({x:.1f} {y:.1f}) rotate({angle:.0f})"
+    return svg.element("path", {"d": "M0 0L-8 -4V4Z", "class": "head", "transform": turn})
 
 
 def _edge(x1: float, y1: float, x2: float, y2: float) -> tuple[float, float]:

@@ -10,7 +10,19 @@ from markdown import Markdown
 from pymdownx.inlinehilite import InlineHiliteException
 from pymdownx.superfences import SuperFencesException
 
-from lab.docs import DocsError, changes, fences, figures, marks, plot, promises, recording, states
+from lab.docs import (
+    DocsError,
+    changes,
+    fences,
+    figures,
+    hostile,
+    marks,
+    plot,
+    promises,
+    recording,
+    states,
+    translated,
+)
 from lab.docs.cut import constant, cut
 from lab.docs.options import read
 
@@ -22,6 +34,8 @@ FENCES = {
     "plot": fences.graph,
     "figures": fences.table,
     "states": fences.machine,
+    "byte-cases": fences.bytewise,
+    "translated": fences.translation,
     "concerns": fences.where,
     "to-learn": fences.learning,
 }
@@ -97,6 +111,7 @@ def test_a_diff_counts_what_came_and_went(sources) -> None:
         "```ladder\nvariants: a\nnever-recorded\n```",
         "```ladder\nvariants: a | b\nera1-gap\n```",
         "```plot\nnever-measured\n```",
+        "```translated\nera5_sidecar/gone.py\n```",
         "```figures\ntitle: t\nspeed = transport/goodput/none\n```",
         "```states\nera1_raw_network.gone:TRANSITIONS\ntitle: t\n```",
         "```states\nera1_raw_network.states:TRANSITIONS\ntitle: t\nCLOSED\n```",
@@ -253,3 +268,48 @@ def test_what_must_be_learned_is_counted_for_the_page() -> None:
 def test_an_era_that_there_is_not_stops_the_build(eras, complaint) -> None:
     with pytest.raises(SuperFencesException, match=complaint):
         show(f"```concerns\neras: {eras}\ntitle: x\n```")
+
+
+def case(name: str, theme: str = "chunks", **results: str) -> dict:
+    told = {"ours": "held", "envoy": "held", "nginx": "held", "haproxy": "held", **results}
+    return {"number": "1", "name": name, "theme": theme, "rfc": "RFC 9112", **told}
+
+
+def test_the_byte_cases_are_counted_by_theme_and_named_where_somebody_broke(tmp_path) -> None:
+    why = {"nginx": "smuggled", "nginx why": "<another's> answer"}
+    cases = [case("a lie", **why), case("a length"), case("a path", "targets")]
+    path = tmp_path / "bytes.json"
+    scores: dict[str, dict] = {name: {} for name in ("ours", "envoy", "nginx", "haproxy")}
+    path.write_text(json.dumps({"scores": scores, "cases": cases}))
+    html = hostile.draw("Bytes", path)
+    assert '<th scope="col">kind of bytes</th><th scope="col">cases</th>' in html
+    assert '<th scope="row">chunks</th><td>2</td><td>2</td><td>2</td><td><b>1</b></td>' in html
+    assert "The 1 cases" in html and "a length (" not in html
+    assert "<b>smuggled:</b> &lt;another&#x27;s&gt; answer" in html
+
+
+def test_byte_cases_without_a_proxy_that_is_compared_stop_the_build(tmp_path) -> None:
+    path = tmp_path / "bytes.json"
+    path.write_text(json.dumps({"scores": {"ours": {}}, "cases": []}))
+    with pytest.raises(DocsError, match="without envoy, haproxy, nginx"):
+        hostile.draw("Bytes", path)
+    with pytest.raises(DocsError, match="makes it"):
+        hostile.draw("Bytes", tmp_path / "none.json")
+
+
+def test_a_table_in_a_docstring_is_a_table_of_the_page() -> None:
+    html = translated.draw("era5_sidecar/bought/nginx.py")
+    assert '<th scope="col">nginx&#x27;s</th>' in html and "<code>limit_conn</code>" in html
+    with pytest.raises(DocsError, match="has no table"):
+        translated.draw("era5_sidecar/waiting.py")
+
+
+def test_a_state_that_leads_to_itself_has_a_loop_below_it() -> None:
+    loop, way = states.Arrow("A", "A", ("again",)), states.Arrow("A", "B", ("on",))
+    html = states.draw("Machine", ["A B"], [loop, way])
+    assert "nan" not in html and html.count('class="arrow"') == 2
+
+
+def test_a_column_that_is_no_era_is_called_by_its_name() -> None:
+    html = promises.draw({"promises": [{"claim": "c", "eras": {"nginx": {"w": {"kept": True}}}}]})
+    assert '<th scope="col">nginx</th>' in html

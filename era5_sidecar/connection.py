@@ -94,8 +94,8 @@ class Connection(Place, asyncio.Protocol):
         if work is not None:
             self.waiting = None
             resume(work)
-        if len(self.buffer) > self._most_bytes and not self.is_paused:
-            self.is_paused = True
+        if len(self.buffer) > self._most_bytes and not self.is_paused and self.waiting is None:
+            self.is_paused = True  # who still waits needs more, as of a long head
             self.transport.pause_reading()
 
     def eof_received(self) -> bool:
@@ -188,13 +188,15 @@ class Connection(Place, asyncio.Protocol):
         """Where it ends, once it is there; -1 if the connection has ended before it began."""
         if within_s != NEVER:
             self.deadline = time.monotonic() + within_s
-        while not 0 <= (end := self.buffer.find(END)) <= most_bytes:
+        seen = 0  # looked through before: who sends byte after byte would have us look at all of it
+        while not 0 <= (end := self.buffer.find(END, max(0, seen - 3))) <= most_bytes:
             if len(self.buffer) > most_bytes:
                 raise BadMessage(f"accepted is a head of at most {most_bytes} bytes", 431)
             if NO_HTTP.match(self.buffer):
                 raise BadMessage("what begins so is no HTTP")
-            if BARE_LF.search(self.buffer):
+            if BARE_LF.search(self.buffer, seen):
                 raise BadMessage("a line that does not end in CRLF")
+            seen = len(self.buffer)
             if self.is_over:
                 if self.buffer:
                     raise Cut("the end came inside a head")

@@ -81,7 +81,13 @@ class Proxy:
         for name, door in self._doors.items():
             if name in at:
                 ssl = self._guard if name == "inbound" else None
-                server = await loop.create_server(door, sock=at[name], ssl=ssl, backlog=BACKLOG)
+                server = await loop.create_server(
+                    door,
+                    sock=at[name],
+                    ssl=ssl,
+                    backlog=BACKLOG,
+                    ssl_handshake_timeout=self.config.limits.head_s if ssl else None,
+                )
                 self._servers.append(server)
         host, port = at["inbound"].getsockname()[:2]
         self.url = f"http://{host}:{port}"

@@ -68,6 +68,34 @@ def test_after_the_last_request_nothing_more_is_read(house):
     assert house.asked[0].heard.count(b"GET") == 1
 
 
+@pytest.mark.parametrize("size", [LIMITS.most_buffer_bytes, LIMITS.most_head_bytes - 100])
+def test_a_head_may_be_larger_than_what_is_buffered_of_a_body(house, size):
+    caller = house.come_in(GET[:-2] + b"A: " + b"a" * (size - 50))
+    caller.say(b"\r\n")
+    caller.say(b"\r\n")
+    house.asked[0].say(b"HTTP/1.1 200 OK\r\nB: " + b"b" * (size - 50))
+    house.asked[0].say(b"\r\nContent-Length: 0\r\n\r\n")
+    assert statuses(caller) == [200]
+
+
+@pytest.mark.parametrize("at", range(1, len(GET)))
+def test_every_split_point_of_a_head_gives_the_same_request(house, at):
+    caller = house.come_in(GET[:at])
+    caller.say(GET[at:])
+    house.asked[0].say(OK[:at])
+    house.asked[0].say(OK[at:])
+    assert caller.heard == OK
+
+
+@pytest.mark.parametrize("at", range(1, 20))
+def test_and_every_split_point_of_one_with_a_bare_lf_its_refusal(house, at):
+    bad = b"GET /open/a HTTP/1.1\nHost: h\r\n\r\n"
+    caller = house.come_in(bad[: at + 2])
+    caller.say(bad[at + 2 :])
+    assert statuses(caller) == [400]
+    assert house.asked == []
+
+
 # Refusals.
 
 

@@ -59,12 +59,12 @@ class Body:
 
     def framed(self, data: bytes) -> bytes:
         """A piece as the next hop reads it."""
-        return chunk_of(data) if self.size == CHUNKED else data
+        return chunk_of(data) if self.size < 0 else data
 
     @property
     def end(self) -> bytes:
         """What tells the next hop that this was all."""
-        return LAST if self.size == CHUNKED else b""
+        return LAST if self.size < 0 else b""
 
 
 async def relay(body: Body, source: Connection, sink: Connection, silence_s: float) -> None:

@@ -22,7 +22,7 @@ MOST_KEPT_BYTES = 65536  # of an answer that is judged before it is relayed
 class Question:
     """A request as it goes to an instance. Its body may have a rest that is still to come."""
 
-    __slots__ = ("_start", "fields", "head", "is_whole", "rest", "timeout_s")
+    __slots__ = ("_start", "fields", "head", "is_whole", "luggage", "rest", "timeout_s")
 
     def __init__(self, head: RequestHead, start: bytes, rest: Body | None) -> None:
         """start: of the body, read already. rest: None if that was all."""
@@ -30,6 +30,7 @@ class Question:
         self.rest = rest
         self.is_whole = rest is None  # so it can be sent again
         self.fields = b""  # ours, added to its head
+        self.luggage = b""  # what goes on beside the trace
         self.timeout_s = 0.0
         if head.size < 0 and (start or rest is None):
             start = chunk_of(start) + (LAST if rest is None else b"")
@@ -88,6 +89,8 @@ async def ask(
             return Reply(head, kept if body.is_over else None)
         if upload is not None and not upload.is_over:
             caller.is_spent = True  # the rest of the body stands before the next request
+        if endpoint.service and head.special.get(b"x-certain") == b"false":
+            added = UNCERTAIN  # its sidecar knows of a try that we do not
         if 0 <= head.size <= len(up.buffer):  # the usual case: all of it is here already
             _relay_whole(up, head, caller, added)
         else:
@@ -148,7 +151,7 @@ async def _relay_pieces(
     up: ToUpstream, head: ResponseHead, caller: FromCaller, limits: LimitsConfig, added: bytes
 ) -> None:
     if head.size == UNTIL_CLOSE:
-        caller.is_spent = True  # its end will be the end of the connection
+        head.have_chunks()  # else nobody after us could tell its end from a break
     if caller.is_spent:
         added += LAST_ANSWER
     caller.has_answer = True

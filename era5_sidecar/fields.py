@@ -31,6 +31,8 @@ OWN = {  # what means something to this hop, and whether it goes on: `special` h
     b"connection": False,
     b"expect": False,
     b"traceparent": False,
+    b"tracestate": False,
+    b"baggage": False,
     b"x-deadline-ms": False,
     b"x-certain": False,
 }
@@ -49,9 +51,19 @@ DROPPED = frozenset(
         b"x-caller",
         b"x-forwarded-client-cert",
         b"x-user-id",
+        b"x-forwarded-for",
+        b"x-forwarded-host",
+        b"x-forwarded-proto",
+        b"x-real-ip",
+        b"forwarded",
     )
 )
-LISTS = (b"connection", b"expect")  # more than one line of these is one list
+LISTS = (
+    b"connection",
+    b"expect",
+    b"tracestate",
+    b"baggage",
+)  # more than one line of these is one list
 OF_A_PROXY = b"x-envoy-"  # what real sidecars tell each other
 NEVER_NOMINATED = frozenset(  # `Connection: authorization` must not take it away (RFC 9110, 7.6.1)
     (b"authorization", b"cookie", b"content-type", b"content-encoding", b"cache-control", *FRAMING)

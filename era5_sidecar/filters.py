@@ -30,7 +30,7 @@ from era5_sidecar.upstream import Endpoint, Upstream
 
 # Spellings of a path that some servers resolve and others do not: what we allow must be what our
 # service reads (RFC 3986, section 6.2.2). Where only a part of it is allowed, these are refused.
-TWO_READINGS = re.compile(rb"//|/\.\.?(?:/|$)|%2e|%2f|%5c|\\", re.IGNORECASE)
+TWO_READINGS = re.compile(rb"//|/\.\.?(?:[/;]|$)|%2e|%2f|%3b|%5c|\\", re.IGNORECASE)
 
 
 class Admission:

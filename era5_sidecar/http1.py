@@ -114,6 +114,11 @@ class ResponseHead:
         self._drop_framing()
         self.kept.append(b"Content-Length: %d" % size)
 
+    def have_chunks(self) -> None:
+        """However it was framed, it goes on in chunks."""
+        self._drop_framing()
+        self.kept.append(b"Transfer-Encoding: chunked")
+
     def start(self) -> bytes:
         """The head as it goes on, without its end."""
         return b"\r\n".join(self.kept) + b"\r\n"

@@ -17,7 +17,7 @@ from era5_sidecar.filters import Admission
 from era5_sidecar.http1 import RequestHead, ResponseHead
 from era5_sidecar.side import NO_BODY, body_of, forget_body
 from era5_sidecar.tls import peer_name
-from era5_sidecar.tracing import Span, Spans
+from era5_sidecar.tracing import Span, Spans, luggage
 from era5_sidecar.upload import CallerGone, FromCaller
 from era5_sidecar.upstream import Dialling, Endpoint
 from era5_sidecar.watching import Watching
@@ -88,6 +88,8 @@ class Inbound:
     ) -> int:
         start, body = await body_of(request, caller, self.limits) if request.size else NO_BODY
         fields = span.header()
+        if not self.config.is_edge:
+            fields += luggage(request.special)
         if caller.peer:
             fields += b"X-Caller: %b\r\n" % caller.peer.encode()
         now = time.monotonic()

@@ -19,7 +19,7 @@ from era5_sidecar.health import Health
 from era5_sidecar.inheritance import Notice, listeners
 from era5_sidecar.lease import Lease
 from era5_sidecar.proxy import Proxy, say
-from era5_sidecar.starting import allow_files, only_at_a_start, open_all
+from era5_sidecar.starting import allow_files, as_started, open_all
 from era5_sidecar.transparent import use_mark
 
 BREATH_S = 0.5  # how often the supervisor hears that we are alive
@@ -89,14 +89,14 @@ class Life:
     async def _obey_file(self) -> None:
         """What it says now, if it makes sense; else what it said before."""
         try:
-            config = read(self._path)
-            self._proxy.apply(config)
+            config, later = as_started(self._config, read(self._path))
+            await self._proxy.apply(config)
         except ConfigError as error:
             say(f"{placed(self._path, error)}; what was said before stays in force")
             return
         await self._follow_registry(config)
-        later = only_at_a_start(self._config, config)
-        say(f"{self._path.name} is in force" + (f"; {later} at the next upgrade" if later else ""))
+        rest = f"; at the next upgrade: {', '.join(later)}" if later else ""
+        say(f"{self._path.name} is in force{rest}")
         self._notice.ready()
 
     async def _follow_registry(self, config: SidecarConfig) -> None:

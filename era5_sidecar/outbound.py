@@ -21,7 +21,7 @@ from era5_sidecar.exchange import UNCERTAIN, Question, Reply, ask
 from era5_sidecar.filters import Call
 from era5_sidecar.http1 import RequestHead
 from era5_sidecar.side import NO_BODY, body_of
-from era5_sidecar.tracing import Span, Spans
+from era5_sidecar.tracing import Span, Spans, luggage
 from era5_sidecar.transparent import was_going_to
 from era5_sidecar.upload import CallerGone, FromCaller
 from era5_sidecar.upstream import Dialling, Upstream
@@ -81,6 +81,9 @@ class Outbound:
 
     def know(self, name: str, instances: Sequence[Instance]) -> None:
         """Who is there, as the registry says."""
+        there = {each.name for each in instances}
+        for gone in {each.name for each in self._known.get(name, ())} - there:
+            self._watching.metrics.forget(name, gone)
         self._known[name] = tuple(instances)
         upstream = self._services.get(name.encode())
         if upstream:
@@ -102,6 +105,7 @@ class Outbound:
         status = 0
         start, rest = await body_of(request, caller, self.limits) if request.size else NO_BODY
         question = Question(request, start, rest)
+        question.luggage = luggage(request.special)
         # as long as our caller waits, and never for ever
         deadline = Deadline.after(now, upstream.config.deadline_s)
         if span.parent in self._waits:
@@ -165,7 +169,7 @@ class Outbound:
         attempt = self._spans.beside(span) if call.attempt > 1 else span
         allowed_s = question.timeout_s = call.timeout_s(now)
         told = call.told_deadline(now).encode()
-        question.fields = b"%bX-Deadline-Ms: %b\r\n" % (attempt.header(), told)
+        question.fields = b"%b%bX-Deadline-Ms: %b\r\n" % (attempt.header(), question.luggage, told)
         if self._watching.is_on:
             self._watching.sent(endpoint, question.head, attempt, call.attempt)
         reply: Reply | None = None

@@ -33,7 +33,7 @@ from era5_sidecar.outbound import Outbound
 from era5_sidecar.side import Door
 from era5_sidecar.starting import most_callers
 from era5_sidecar.tape import Tape
-from era5_sidecar.tls import client_context, obey, peer_name, server_context
+from era5_sidecar.tls import client_context, peer_name, server_context
 from era5_sidecar.tracing import Spans
 from era5_sidecar.upstream import Dialling
 from era5_sidecar.watching import Watching
@@ -70,40 +70,30 @@ class Proxy:
         tls = config.tls
         self._most_callers = most_callers()
         self._guard = server_context(tls) if tls and not config.inbound.is_edge else None
-        self._servers: list[asyncio.AbstractServer] = []
+        self._listening: list[socket.socket] = []
+        self._servers: dict[str, asyncio.AbstractServer] = {}
         self._work: list[asyncio.Task[None]] = []
         self.url = ""  # of the inbound listener
         tell_gauges(self.metrics, self.inbound, self.outbound, self._doors)
 
     async def start(self, at: dict[str, socket.socket]) -> None:
         """Serve on these sockets, by name. Raises OSError."""
-        loop = asyncio.get_running_loop()
-        for name, door in self._doors.items():
-            if name in at:
-                ssl = self._guard if name == "inbound" else None
-                server = await loop.create_server(
-                    door,
-                    sock=at[name],
-                    ssl=ssl,
-                    backlog=BACKLOG,
-                    ssl_handshake_timeout=self.config.limits.head_s if ssl else None,
-                )
-                self._servers.append(server)
+        self._listening = [at[name] for name in ("inbound", "outbound") if name in at]
+        for name in self._doors.keys() & at.keys():
+            self._servers[name] = await self._serve(name, at[name])
         host, port = at["inbound"].getsockname()[:2]
         self.url = f"http://{host}:{port}"
         self._begin(self._fast.run())
         self._begin(self._slow.run())
         self._begin(self._write_log())
 
-    def apply(self, config: SidecarConfig) -> None:
+    async def apply(self, config: SidecarConfig) -> None:
         """From now on; who is being served is served to the end by what was said before.
 
         Raises ConfigError for certificates that are none; then nothing has changed.
         """
         dialling = self._dialling(config)
-        if config.tls and self._guard:
-            server_context(config.tls)
-            obey(self._guard, config.tls)  # for who connects from now on
+        guard = server_context(config.tls) if config.tls and self._guard else None
         if config.log == self.config.log:
             self.log.reopen()
         else:
@@ -113,6 +103,23 @@ class Proxy:
         self.outbound.redial(dialling)
         self.inbound.apply(config)
         self.outbound.apply(config)
+        if guard and self._listening:
+            # A context cannot unlearn an authority: a new server, on the same socket.
+            self._guard = guard
+            before = self._servers["inbound"]
+            self._servers["inbound"] = await self._serve("inbound", self._listening[0])
+            before.close()
+
+    async def _serve(self, name: str, at: socket.socket) -> asyncio.AbstractServer:
+        """On a descriptor of its own, so that its end is not the socket's."""
+        ssl = self._guard if name == "inbound" else None
+        return await asyncio.get_running_loop().create_server(
+            self._doors[name],
+            sock=at.dup(),
+            ssl=ssl,
+            backlog=BACKLOG,
+            ssl_handshake_timeout=self.config.limits.head_s if ssl else None,
+        )
 
     async def drain(self, settle_s: float, drain_s: float) -> None:
         """Serve on until callers have noticed, then end as soon as nobody is being served.
@@ -122,8 +129,10 @@ class Proxy:
         """
         self.inbound.is_leaving = self.outbound.is_leaving = True
         await asyncio.sleep(settle_s)
-        for server in self._servers:
+        for server in self._servers.values():
             server.close()
+        for listening in self._listening:
+            listening.close()
         inside = [door.inside for door in self._doors.values()]
         until = time.monotonic() + drain_s
         while any(inside) and (now := time.monotonic()) < until:

@@ -6,6 +6,7 @@ import contextlib
 import resource
 import socket
 import sys
+from dataclasses import replace
 
 from era0_naive.role import host_and_port
 from era5_sidecar.config import SidecarConfig
@@ -47,14 +48,31 @@ def most_callers() -> int:
     return max(1, files - max(LEAST_RESERVE, files // 8))
 
 
-def only_at_a_start(before: SidecarConfig, now: SidecarConfig) -> str:
-    """Which keys that differ are read only when a proxy starts; empty if none is."""
-    differing = [
-        name
-        for name in ("service", "instance", "admin_listen", "registry", "mark")
-        if getattr(before, name) != getattr(now, name)
-    ]
-    for name in ("listen", "advertise", "heartbeat_s", "lease_s", "health_path", "health_every_s"):
-        if getattr(before.inbound, name) != getattr(now.inbound, name):
-            differing.append(f"inbound.{name}")
-    return ", ".join(differing)
+FIXED = ("service", "instance", "app", "admin_listen", "registry", "mark")
+FIXED_INBOUND = (
+    "listen",
+    "advertise",
+    "is_edge",
+    "heartbeat_s",
+    "lease_s",
+    "health_path",
+    "health_every_s",
+)
+
+
+def as_started(before: SidecarConfig, now: SidecarConfig) -> tuple[SidecarConfig, list[str]]:
+    """What may be in force without a start, and the keys that differ and are not in it.
+
+    Raises ConfigError if the two do not go together.
+    """
+    kept = {name: getattr(before, name) for name in FIXED}
+    later = [name for name in FIXED if getattr(now, name) != kept[name]]
+    inbound = {name: getattr(before.inbound, name) for name in FIXED_INBOUND}
+    later += [f"inbound.{n}" for n in FIXED_INBOUND if getattr(now.inbound, n) != inbound[n]]
+    if (before.tls is None) != (now.tls is None):
+        later.append("tls")
+        kept["tls"] = before.tls
+    if (before.outbound is None) != (now.outbound is None):
+        later.append("outbound")
+        kept["outbound"] = before.outbound
+    return replace(now, inbound=replace(now.inbound, **inbound), **kept), later

@@ -38,11 +38,6 @@ def client_context(config: TlsConfig) -> ssl.SSLContext:
     return _context(ssl.PROTOCOL_TLS_CLIENT, config)  # which checks certificate and name
 
 
-def obey(context: ssl.SSLContext, config: TlsConfig) -> None:
-    """From now on handshakes of this context show and believe these files. Raises ConfigError."""
-    _load(context, config)
-
-
 def peer_name(connection: ssl.SSLObject | ssl.SSLSocket) -> str:
     """The service at the other end, after the handshake. Raises NotKnown if it does not say.
 

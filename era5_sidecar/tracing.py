@@ -7,9 +7,11 @@ remember what else the service need not know, such as how long its caller will w
 
 import random
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 HEADER = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+LUGGAGE = (b"tracestate", b"baggage")
 NO_TRACE, NO_SPAN = b"0" * 32, b"0" * 16
 
 
@@ -47,3 +49,10 @@ class Spans:
         if is_none or (version == b"00" and more is not None):
             return Span(b"%032x" % (self._bits(128) or 1), span)
         return Span(trace, span, parent, flags)
+
+
+def luggage(special: Mapping[bytes, bytes]) -> bytes:
+    """What travels with a trace beside it, as fields: Trace Context, section 3.3; W3C Baggage."""
+    if b"tracestate" not in special and b"baggage" not in special:
+        return b""
+    return b"".join(b"%b: %b\r\n" % (name, special[name]) for name in LUGGAGE if name in special)

@@ -56,7 +56,8 @@ class Upload:
             await relay(rest, self._caller, self._up, silence_s)
             self.is_over = True
             self._caller.deadline = NEVER
-            self._up.deadline = time.monotonic() + timeout_s
+            if not self._caller.has_answer:  # it has not come early
+                self._up.deadline = time.monotonic() + timeout_s
         except (BadMessage, Cut, TooLate) as error:
             self.failure = CallerGone() if self._caller.is_lost else error
             if self._up.is_lost or self._up.is_full:

@@ -39,11 +39,12 @@ class Dialling:
 class ToUpstream(Connection):
     """A connection to an instance; idle ones wait in its pool."""
 
-    __slots__ = ("endpoint", "idle_since", "is_idle", "served")
+    __slots__ = ("dialling", "endpoint", "idle_since", "is_idle", "served")
 
     def __init__(self, endpoint: Endpoint, dialling: Dialling) -> None:
         super().__init__(dialling.sweep, dialling.most_buffer_bytes)
         self.endpoint = endpoint
+        self.dialling = dialling
         self.idle_since = 0.0
         self.is_idle = False
         self.served = 0  # answers; a fresh connection cannot be a stale one
@@ -70,6 +71,7 @@ class Endpoint:
         "idle",
         "in_flight",
         "instance",
+        "is_gone",
         "service",
     )
 
@@ -90,6 +92,7 @@ class Endpoint:
         self.breaker = Breaker(breaker)
         self.dialling = dialling
         self.in_flight = 0
+        self.is_gone = False  # it is known no more
         self.idle: list[ToUpstream] = []
 
     def kept(self, now: float) -> ToUpstream | None:
@@ -123,10 +126,14 @@ class Endpoint:
             raise ConnectFailed(f"{name}: {why}") from error
         peer_of = self.dialling.peer_of
         if self.service and self.dialling.tls and peer_of:
-            who = peer_of(made.transport.get_extra_info("ssl_object"))
-            if who != self.service:
+            try:
+                who = peer_of(made.transport.get_extra_info("ssl_object"))
+                if who != self.service:
+                    told = f"its certificate is {who}'s; accepted: {self.service}'s"
+                    raise NotKnown(f"{name}: {told}")
+            except NotKnown:
                 made.abort()
-                raise NotKnown(f"{name}: its certificate is {who}'s; accepted: {self.service}'s")
+                raise
         return made
 
     async def _connect(self) -> ToUpstream:
@@ -153,6 +160,9 @@ class Endpoint:
         """For the next request, if nothing is left of this one."""
         if connection.is_over or connection.buffer or connection.transport.is_closing():
             connection.abort()
+            return
+        if connection.dialling is not self.dialling or self.is_gone:
+            connection.close()  # it shows another certificate, or nobody will ask for it
             return
         if connection.is_paused:
             connection.read_on()  # else we would not hear that it ends
@@ -204,6 +214,7 @@ class Upstream:
             known[each] if each in known else self._endpoint(each) for each in instances
         ]
         for gone in set(known) - set(instances):
+            known[gone].is_gone = True
             known[gone].close()
 
     def redial(self, dialling: Dialling) -> None:

@@ -202,13 +202,13 @@ def test_an_answer_that_is_cut_never_reads_as_whole(house, head):
     settled(house)
 
 
-def test_one_that_ends_with_its_connection_is_whole_and_the_callers_last(house):
+def test_one_that_ends_with_its_connection_goes_on_in_chunks(house):
     caller, up = asked_once(house)
     up.say(b"HTTP/1.1 200 OK\r\n\r\nabc")
     up.end()
-    assert caller.heard == b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nabc"
-    assert caller.is_gone
-    assert not caller.is_cut
+    chunks = b"3\r\nabc\r\n0\r\n\r\n"
+    assert caller.heard == b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks
+    assert not caller.is_gone
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,6 @@ TABLE: dict[str, dict[str, Cell]] = {
     "death in mid-answer": {},
     "kill -9 of one of several": {},
     "one of several hangs": {},
-    "an instance moves": {},
     "a repeated request on an empty shelf": {},
     "a caller who may not": {},
     "kill -9 of an inventory's sidecar": {},

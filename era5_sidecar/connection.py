@@ -8,10 +8,12 @@ each wait: one sweep looks at all who wait, every SWEEP_S.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import socket
 import struct
 import time
+import traceback
 import types
 from collections.abc import Generator
 from typing import Any
@@ -47,7 +49,10 @@ class Sweep:
     def look(self, now: float) -> None:
         for each in [each for each in self.watched if each.deadline <= now]:
             each.deadline = NEVER
-            each.expire()
+            try:
+                each.expire()
+            except Exception:
+                traceback.print_exc()  # a mistake with one must not end the deadlines of all
 
 
 class Connection(Place, asyncio.Protocol):
@@ -147,7 +152,8 @@ class Connection(Place, asyncio.Protocol):
         if self.transport is not None:
             opened = self.transport.get_extra_info("socket")
             if opened is not None and not self.transport.is_closing():
-                opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                with contextlib.suppress(OSError):  # some systems mind that the peer has gone
+                    opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             self.transport.abort()
 
     @types.coroutine

@@ -1,12 +1,17 @@
 """What a reload leaves behind: nothing of the one before."""
 
 import asyncio
+import shutil
+import ssl
 from pathlib import Path
 
 import pytest
 
-from era5_sidecar import life
+from era5_sidecar import certificates, life
+from era5_sidecar.config import TlsConfig
 from era5_sidecar.life import Life
+from era5_sidecar.starting import open_all
+from era5_sidecar.tls import client_context
 
 FILE = """
 service = "orders"
@@ -67,3 +72,86 @@ def test_of_many_reloads_at_once_one_asks_the_registry(path, monkeypatch):
     made = asyncio.run(reloaded())
     assert len(made) == 5
     assert [each.is_on for each in made] == [False] * 4 + [True]
+
+
+GUARDED = """
+service = "inventory"
+instance = "inventory-1"
+app = "http://127.0.0.1:9"
+admin_listen = "http://127.0.0.1:0"
+
+[inbound]
+listen = "http://127.0.0.1:0"
+
+[[inbound.may]]
+callers = ["orders"]
+method = "*"
+path = "/"
+
+[tls]
+certificate = "inventory.pem"
+key = "inventory.key"
+authority = "authority.pem"
+"""
+
+
+def signed(folder: Path, *services: str) -> None:
+    """What a new authority gives out."""
+    folder.mkdir()
+    certificates.main(folder, services)
+
+
+async def status_of(url: str, folder: Path) -> int:
+    """What orders is answered, with its certificate of this folder; 0: not let in."""
+    files = (str(folder / name) for name in ("orders.pem", "orders.key", "authority.pem"))
+    context = client_context(TlsConfig(*files))
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # whoever it is by now
+    port = int(url.rpartition(":")[2])
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+        writer.write(b"GET /x HTTP/1.1\r\nHost: inventory\r\nConnection: close\r\n\r\n")
+        answer = await reader.read()
+        writer.close()
+    except OSError:
+        return 0
+    return int(answer.split()[1]) if answer else 0
+
+
+def test_an_authority_that_was_replaced_is_believed_no_more(tmp_path):
+    old, new = tmp_path / "old", tmp_path / "new"
+    for folder in (old, new):
+        signed(folder, "orders", "inventory")
+    inside = tmp_path / "inside"
+    shutil.copytree(old, inside)
+    (inside / "sidecar.toml").write_text(GUARDED)
+
+    async def statuses() -> list[int]:
+        alive = Life(inside / "sidecar.toml", print)
+        proxy = alive._proxy
+        await proxy.start(open_all(proxy.config))
+        before = [await status_of(proxy.url, folder) for folder in (old, new)]
+        for file in new.iterdir():
+            shutil.copy(file, inside / file.name)
+        await alive._reload()
+        after = [await status_of(proxy.url, folder) for folder in (old, new)]
+        await proxy.drain(0.0, 0.0)
+        return before + after
+
+    assert asyncio.run(statuses()) == [503, 0, 0, 503]  # 503: let in, and nobody is behind it
+
+
+def test_what_cannot_change_in_a_reload_stays_and_is_named(path, capsys):
+    async def reloaded() -> Life:
+        alive = Life(path, print)
+        path.write_text(
+            FILE.replace("is_edge = true", "is_edge = true\ndeadline_s = 1.5").replace(
+                "unix:app.sock", "unix:other.sock"
+            )
+        )
+        await alive._reload()
+        return alive
+
+    config = asyncio.run(reloaded())._proxy.config
+    assert config.inbound.deadline_s == 1.5
+    assert config.app.endswith("app.sock")
+    assert "sidecar.toml is in force; at the next upgrade: app" in capsys.readouterr().err

@@ -12,6 +12,7 @@ from contextlib import suppress
 
 FIRST = 3  # SD_LISTEN_FDS_START
 NOTIFY = "ERAS_NOTIFY_FD"
+AGAIN = "ERAS_STARTED_AGAIN"  # set for a proxy in the place of one that has died
 READY, ALIVE = b"READY=1\n", b"ALIVE=1\n"
 
 

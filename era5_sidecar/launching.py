@@ -22,16 +22,18 @@ def launch(
     listeners: Mapping[str, socket.socket],
     notice: socket.socket,
     release: str,
+    told: Mapping[str, str],
 ) -> int:
     """The process id of a new proxy: `listeners` from descriptor 3 on, then `notice`.
 
     release: a folder whose packages come before all others; empty: those that we have too.
+    told: more of its environment.
     """
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
         pid = os.fork()
         if not pid:
-            _become(command, listeners, notice, release, blocked)
+            _become(command, listeners, notice, _environment(release) | dict(told), blocked)
         return pid
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
@@ -41,7 +43,7 @@ def _become(
     command: Sequence[str],
     listeners: Mapping[str, socket.socket],
     notice: socket.socket,
-    release: str,
+    environment: Mapping[str, str],
     blocked: set[int],
 ) -> None:
     """In the child: never returns, whatever happens."""
@@ -53,7 +55,7 @@ def _become(
         aside = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, OUT_OF_THE_WAY) for each in descriptors]
         for number, each in enumerate(aside, FIRST):
             os.dup2(each, number)
-        environment = _environment(release) | {
+        environment = dict(environment) | {
             "LISTEN_PID": str(os.getpid()),
             "LISTEN_FDS": str(len(listeners)),
             "LISTEN_FDNAMES": ":".join(listeners),

@@ -17,6 +17,7 @@ from era5_sidecar.config import SidecarConfig, placed, read, shown
 from era5_sidecar.discovery import Discovery
 from era5_sidecar.health import Health
 from era5_sidecar.inheritance import Notice, listeners
+from era5_sidecar.last_good import keep, read_first
 from era5_sidecar.lease import Lease
 from era5_sidecar.proxy import Proxy, say
 from era5_sidecar.starting import allow_files, as_started, open_all
@@ -33,7 +34,9 @@ class Life:
         """Raises ConfigError."""
         self._path = path
         self._ready = ready
-        self._config = read(path)
+        self._config, trouble = read_first(path)
+        if trouble:
+            say(f"{trouble}; what was said before stays in force")
         self._notice = Notice.from_environment()
         try:
             use_mark(self._config.mark)
@@ -89,12 +92,14 @@ class Life:
     async def _obey_file(self) -> None:
         """What it says now, if it makes sense; else what it said before."""
         try:
-            config, later = as_started(self._config, read(self._path))
+            read_now = read(self._path)
+            config, later = as_started(self._config, read_now)
             await self._proxy.apply(config)
         except ConfigError as error:
             say(f"{placed(self._path, error)}; what was said before stays in force")
             return
         await self._follow_registry(config)
+        keep(self._path, read_now)
         rest = f"; at the next upgrade: {', '.join(later)}" if later else ""
         say(f"{self._path.name} is in force{rest}")
         self._notice.ready()
@@ -142,6 +147,7 @@ class Life:
     def _tell_ready(self) -> None:
         gc.collect()
         gc.freeze()  # what was made by now stays: no collection need look at it again
+        keep(self._path, self._proxy.config)
         self._notice.ready()
         if self._notice.fileno() < 0:  # else the supervisor tells
             self._ready(self._proxy.url)

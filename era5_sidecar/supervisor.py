@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from era5_sidecar.inheritance import READY
+from era5_sidecar.inheritance import AGAIN, READY
 from era5_sidecar.launching import launch
 from era5_sidecar.listening import listener_at, url_of
 from era5_sidecar.probing import Probes
@@ -60,6 +60,7 @@ class Supervisor:
         self._on_first = on_first
         self._supervision = Supervision(limits)
         self._release = ""  # of the proxy that serves
+        self._has_served = False
         self._releases: dict[int, str] = {}  # of each that runs
         self._pids: dict[int, int] = {}
         self._notices: dict[int, socket.socket] = {}
@@ -86,7 +87,9 @@ class Supervisor:
 
     def _do(self, action: Action) -> None:
         if isinstance(action, Start):
-            self._start(action.proxy, self._wanted() if action.is_upgrade else self._release)
+            is_again = self._has_served and not action.is_upgrade
+            release = self._wanted() if action.is_upgrade else self._release
+            self._start(action.proxy, release, {AGAIN: "yes"} if is_again else {})
         elif isinstance(action, Signal):
             os.kill(self._pids[action.proxy], getattr(signal, f"SIG{action.name}"))
         elif isinstance(action, Probe):
@@ -95,6 +98,7 @@ class Supervisor:
             _say(action.line)
         elif isinstance(action, Announce):
             self._release = self._releases[action.proxy]
+            self._has_served = True
             if action.is_first:
                 with suppress(OSError):  # nobody reads what we print any more
                     self._on_first()
@@ -109,11 +113,11 @@ class Supervisor:
             _say(f"refused: {error}")
             return self._release  # with which the new proxy will refuse it, too
 
-    def _start(self, proxy: int, release: str) -> None:
+    def _start(self, proxy: int, release: str, told: Mapping[str, str]) -> None:
         try:
             ours, theirs = socket.socketpair()
             with theirs:
-                self._pids[proxy] = launch(self._command, self._listeners, theirs, release)
+                self._pids[proxy] = launch(self._command, self._listeners, theirs, release, told)
         except OSError as error:  # no more processes or files: try again like after a death
             _say(f"cannot start a proxy: {error.strerror}")
             self._act(self._supervision.exited(proxy, 1, time.monotonic()))

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from era4_framework.config_rules import ConfigError
 from era5_sidecar import certificates, life
 from era5_sidecar.config import TlsConfig
+from era5_sidecar.inheritance import AGAIN
+from era5_sidecar.last_good import keep
 from era5_sidecar.life import Life
 from era5_sidecar.starting import open_all
 from era5_sidecar.tls import client_context
@@ -155,3 +158,20 @@ def test_what_cannot_change_in_a_reload_stays_and_is_named(path, capsys):
     assert config.inbound.deadline_s == 1.5
     assert config.app.endswith("app.sock")
     assert "sidecar.toml is in force; at the next upgrade: app" in capsys.readouterr().err
+
+
+def test_who_is_started_again_over_a_bad_file_has_what_was_in_force(path, monkeypatch, capsys):
+    keep(path, Life(path, print)._proxy.config)
+    path.write_text(FILE.replace("is_edge = true", "is_edge = 7"))
+    with pytest.raises(ConfigError, match="is_edge"):
+        Life(path, print)
+    monkeypatch.setenv(AGAIN, "yes")
+    assert Life(path, print)._proxy.config.inbound.is_edge is True
+    assert "is_edge is 7" in capsys.readouterr().err
+
+
+def test_a_good_file_comes_before_what_was_in_force(path, monkeypatch):
+    keep(path, Life(path, print)._proxy.config)
+    path.write_text(FILE.replace("is_edge = true", "is_edge = true\ndeadline_s = 1.5"))
+    monkeypatch.setenv(AGAIN, "yes")
+    assert Life(path, print)._proxy.config.inbound.deadline_s == 1.5

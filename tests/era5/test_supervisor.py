@@ -320,7 +320,7 @@ def test_a_command_that_cannot_be_executed_is_named():
 import os, socket
 from era5_sidecar.launching import launch
 with socket.socket() as listener:
-    _, status = os.waitpid(launch(["/no/such/python"], {"inbound": listener}, listener, ""), 0)
+    _, status = os.waitpid(launch(["/no/such/python"], {"inbound": listener}, listener, "", {}), 0)
 print(os.waitstatus_to_exitcode(status))
 """
     argv = [sys.executable, "-c", script]

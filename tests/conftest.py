@@ -71,6 +71,8 @@ def pytest_configure(config: pytest.Config) -> None:
     work_in_memory()
     if getattr(config.option, "dist", "") == "load":
         config.option.dist = "loadgroup"
+    if hasattr(config, "workerinput"):
+        config.option.loadgroup = True  # a worker hears of the command line only, not of the above
     if not config.getoption("--cold"):
         warm.switch_on()
     config.addinivalue_line("markers", "target: asks an era or an address, see tests/targets.py")
@@ -109,6 +111,7 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"seed: {config.getoption('--seed')} (another: --seed N)"
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist's own reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """With --era or --url only what asks a shop stays, and the folder of a chosen era's parts."""
     if config.pluginmanager.hasplugin("xdist"):

@@ -71,8 +71,6 @@ def pytest_configure(config: pytest.Config) -> None:
     work_in_memory()
     if getattr(config.option, "dist", "") == "load":
         config.option.dist = "loadgroup"
-    if hasattr(config, "workerinput"):
-        config.option.loadgroup = True  # a worker hears of the command line only, not of the above
     if not config.getoption("--cold"):
         warm.switch_on()
     config.addinivalue_line("markers", "target: asks an era or an address, see tests/targets.py")
@@ -111,10 +109,9 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"seed: {config.getoption('--seed')} (another: --seed N)"
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist's own reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """With --era or --url only what asks a shop stays, and the folder of a chosen era's parts."""
-    if config.pluginmanager.hasplugin("xdist"):
+    if hasattr(config, "workerinput"):
         share_what_is_made_once(items)
     chosen = config.getoption("--era")
     if not chosen and not config.getoption("--url"):
@@ -130,12 +127,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def share_what_is_made_once(items: list[pytest.Item]) -> None:
-    """Whoever uses the same shop or site is run by the same worker: else each makes its own."""
+    """Whoever uses the same shop or site is run by the same worker: else each makes its own.
+
+    xdist deals tests out by what follows "@" in their ids. Its own mark, xdist_group, has no
+    effect since pytest 9.2, in which an id is no string.
+    """
     for item in items:
         parameters = item.callspec.params if hasattr(item, "callspec") else {}
-        for name in set(MADE_ONCE).intersection(getattr(item, "fixturenames", ())):
-            group = f"{item.path.parent.name} {name} {parameters.get(name, '')}"
-            item.add_marker(pytest.mark.xdist_group(group))
+        names = sorted(set(MADE_ONCE).intersection(getattr(item, "fixturenames", ())))
+        if names:
+            group = " ".join(f"{name} {parameters.get(name, '')}" for name in names)
+            item._id = type(item.id).parse(f"{item.nodeid}@{item.path.parent.name} {group}")
 
 
 @pytest.hookimpl(wrapper=True)

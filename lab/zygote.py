@@ -59,6 +59,7 @@ MOST_DESCRIPTORS = 16
 OUT_OF_THE_WAY = 500  # a number above all that anybody is given
 PR_SET_DUMPABLE = 4  # linux/prctl.h
 JOIN = Path(__file__).parent / "wire" / "join.py"
+EXEC = Path(__file__).parent / "exec_warm.py"
 
 
 @dataclass
@@ -178,6 +179,7 @@ def become(
     first = [] if environment.get("PYTHONSAFEPATH") else [folder]
     sys.path[:0] = [*first, *(os.path.abspath(place) for place in places if place)]
     importlib.invalidate_caches()
+    runpy.run_path(str(EXEC))["make_warm"](end)
     sys.argv = [package, *arguments]
     runpy.run_module(package, run_name="__main__", alter_sys=True)
 

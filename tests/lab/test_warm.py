@@ -324,3 +324,37 @@ def test_a_role_whose_host_is_gone_says_so(begin):
         pass
     with pytest.raises(RoleFailed, match=r"exit code 1;(.|\n)*No such file"):
         begin(host=host).wait_ready()
+
+
+STARTS_ANOTHER = """
+import os, signal, sys
+if "again" not in sys.argv:
+    import shelve
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(7))
+    closes, stays = os.pipe()
+    os.set_inheritable(stays, True)
+    os.environ["STAYS"] = str(stays)
+    if not os.fork():
+        environment = {**os.environ, **({"PYTHONPATH": os.environ["PYTHONPATH"] + ":/x"}
+                                        if "cold" in sys.argv else {})}
+        os.execve(sys.executable, [sys.executable, "-m", "says", "again", "more"], environment)
+    os.wait()
+else:
+    files = set(map(int, os.listdir("/proc/self/fd")))  # one is the folder's own
+    print("files", {0, 1, 2, int(os.environ["STAYS"])} < files and len(files) == 5)
+    print("asked", *sys.argv[1:])
+    print("sigterm", signal.getsignal(signal.SIGTERM) == signal.SIG_DFL)
+    print("shelve", "shelve" in sys.modules)
+    print("flask", "flask" in sys.modules, flush=True)
+    sys.exit("that was all")
+"""
+
+
+@pytest.mark.parametrize(("how", "warm_there"), [("warm", "True"), ("cold", "False")])
+def test_a_role_that_executes_python_again_has_what_exec_leaves_it(begin, how, warm_there):
+    role = begin(STARTS_ANOTHER, how)
+    with pytest.raises(RoleFailed, match="that was all"):
+        role.wait_ready()
+    told = said(role)
+    assert (told["files"], told["asked"], told["sigterm"]) == ("True", "again more", "True")
+    assert (told["shelve"], told["flask"]) == ("False", warm_there)

@@ -15,13 +15,17 @@ PATIENCE_S = 15.0
 LOOK_S = 0.02
 
 
-@pytest.fixture(params=bought.PROGRAMS)
-def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
+@pytest.fixture(scope="module", params=bought.PROGRAMS)
+def bought_shop(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stage]:
+    """One for all tests of a program, which come in this order: the last one leaves it broken."""
     try:
         bought.find(request.param)
     except bought.Missing as missing:
         pytest.skip(str(missing))
-    with Stage("5", instances=1, directory=tmp_path, proxy=request.param) as stage:
+    folder = tmp_path_factory.mktemp("bought")
+    with Stage("5", instances=1, directory=folder, proxy=request.param) as stage:
         yield stage
 
 
@@ -43,14 +47,14 @@ def processes_under(pid: int) -> set[int]:
     return children.union(*(processes_under(child) for child in children))
 
 
-def test_a_killed_proxy_is_started_again(stage):
-    assert is_placed(stage, "o-1")
+def test_a_killed_proxy_is_started_again(bought_shop):
+    assert is_placed(bought_shop, "o-1")
     for name in ("inventory-1-sidecar", "orders-sidecar"):
-        shell = stage.pid(name)
+        shell = bought_shop.pid(name)
         before = processes_under(shell)
-        stage.kill(name)
+        bought_shop.kill(name)
         until(lambda shell=shell, before=before: processes_under(shell) - before)
-    until(lambda: _placed_or_refused(stage, "o-2"))
+    until(lambda: _placed_or_refused(bought_shop, "o-2"))
 
 
 def _placed_or_refused(stage: Stage, order_id: str) -> bool:
@@ -61,26 +65,26 @@ def _placed_or_refused(stage: Stage, order_id: str) -> bool:
         return False
 
 
-def test_another_instance_is_found_without_a_new_start(stage):
-    assert is_placed(stage, "o-1")
-    sidecar = stage.pid("orders-sidecar")
-    stage.add("inventory-2")
-    stage.kill("inventory-1")
-    until(lambda: is_placed(stage, "o-2"))
-    assert stage.pid("orders-sidecar") == sidecar
+def test_another_instance_is_found_without_a_new_start(bought_shop):
+    assert is_placed(bought_shop, "o-1")
+    sidecar = bought_shop.pid("orders-sidecar")
+    bought_shop.add("inventory-2")
+    bought_shop.kill("inventory-1")
+    until(lambda: is_placed(bought_shop, "o-2"))
+    assert bought_shop.pid("orders-sidecar") == sidecar
 
 
-def test_a_policy_that_cannot_be_is_refused_and_the_old_one_stays(stage):
-    stage.change_policy("orders", "retry.attempts", 0)
-    until(lambda: "not taken over" in stage.logs("orders-sidecar"))
-    assert "attempts" in stage.logs("orders-sidecar")
-    assert is_placed(stage, "o-1")
+def test_a_policy_that_cannot_be_is_refused_and_the_old_one_stays(bought_shop):
+    bought_shop.change_policy("orders", "retry.attempts", 0)
+    until(lambda: "not taken over" in bought_shop.logs("orders-sidecar"))
+    assert "attempts" in bought_shop.logs("orders-sidecar")
+    assert is_placed(bought_shop, "o-1")
 
 
-def test_no_process_of_it_is_left(stage):
-    started = processes_under(stage.pid("inventory-1-sidecar"))
+def test_no_process_of_it_is_left(bought_shop):
+    started = processes_under(bought_shop.pid("inventory-1-sidecar"))
     assert started
-    assert stage.terminate("inventory-1-sidecar") == 0
+    assert bought_shop.terminate("inventory-1-sidecar") == 0
     until(lambda: not any(_lives(pid) for pid in started))
 
 

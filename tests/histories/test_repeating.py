@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.find import find
 from lab.laws import check
 from lab.linear import Verdict, check_shelves
 from lab.stage import Stage, Variant
@@ -31,7 +32,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def with_http(config: pytest.Config) -> list[Target]:
-    return [target for target in targets(config) if target.speaks_http]
+    """A sidecar says the same on both wires, and asks on both the same: once is enough for it."""
+    asked = config.getoption("--wire") or "portable"
+    return [
+        target
+        for target in targets(config)
+        if target.speaks_http and (target.form == asked or not find(target.era).has_sidecars)
+    ]
 
 
 def test_who_repeats_until_he_knows_breaks_no_law(target: Target, seed, tmp_path):

@@ -1,11 +1,13 @@
 """What a program does that would like to pass its sidecar by; run by name, as a service would be.
 
 `python strays.py NAME [ARGUMENT ...]` prints what came of it: the answer, or the error's name.
+`python strays.py DEEDS` of many, a JSON list of such lists, prints a JSON list.
 """
 
 import ctypes
 import errno
 import http.client
+import json
 import os
 import socket
 import ssl
@@ -122,8 +124,16 @@ DEEDS = {
     for each in (ask, speak, datagram, raw, packet, mark, run, enter, renew, peek, see, marked_ask)
 }
 
-if __name__ == "__main__":
+
+def come_of(name: str, *arguments: str) -> str:
     try:
-        print(DEEDS[sys.argv[1]](*sys.argv[2:]))
+        return DEEDS[name](*arguments)
     except OSError as error:
-        print(errno.errorcode.get(error.errno or 0, ""), type(error).__name__)
+        return f"{errno.errorcode.get(error.errno or 0, '')} {type(error).__name__}"
+
+
+if __name__ == "__main__":
+    if sys.argv[1].startswith("["):
+        print(json.dumps([come_of(*deed) for deed in json.loads(sys.argv[1])]))
+    else:
+        print(come_of(*sys.argv[1:]))

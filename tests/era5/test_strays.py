@@ -20,6 +20,7 @@ from tests.era5.rights import (
     REFUSED,
     WHERE,
     as_service,
+    as_service_all,
     as_sidecar,
     port_of,
     real,
@@ -31,15 +32,29 @@ TLS_HELLO = "160301"
 REQUESTS = (b"GET /", b"PUT /", b"DELETE /", b"POST /")
 
 
+@pytest.fixture(scope="module")
+def dialled(shop) -> dict[str, str]:
+    """What orders heard where it dialled directly."""
+    deeds = [["ask", f"{url}/ready"] for url in stray_addresses(shop).values()]
+    return dict(zip(stray_addresses(shop), as_service_all(shop, deeds), strict=True))
+
+
+@pytest.fixture(scope="module")
+def dialled_by_inventory(shop) -> dict[str, str]:
+    deeds = [["ask", url] for url in stray_addresses(shop).values()]
+    heard = as_service_all(shop, deeds, host="inventory")
+    return dict(zip(stray_addresses(shop), heard, strict=True))
+
+
 @real
 @pytest.mark.parametrize("where", WHERE)
-def test_who_dials_an_address_directly_is_answered_by_the_sidecar(shop, where):
+def test_who_dials_an_address_directly_is_answered_by_the_sidecar(shop, dialled, where):
     url = stray_addresses(shop)[where]
-    status, _, body = as_service(shop, "ask", f"{url}/ready").partition(" ")
+    status, _, body = dialled[where].partition(" ")
     told = json.loads(body)
     assert (status, told["outcome"], told["certain"]) == ("503", "unavailable", True)
-    dialled = url.removeprefix("http://")
-    assert told["detail"] == f"no service of this name; accepted: inventory; dialled was {dialled}"
+    place = url.removeprefix("http://")
+    assert told["detail"] == f"no service of this name; accepted: inventory; dialled was {place}"
 
 
 @real
@@ -56,23 +71,21 @@ def test_bytes_that_are_no_http_end_at_the_sidecar(shop):
     assert heard.startswith("closed after 'HTTP/1.1 400")
 
 
+ANOTHER_WAY = [
+    ["raw"],
+    ["packet"],
+    ["mark", str(MARK)],
+    ["run", "nft", "flush", "ruleset"],
+    ["run", "ip", "route", "add", "default", "dev", "lo"],
+    ["run", "umount", "/etc/hosts"],
+    ["run", "unshare", "--net", "true"],
+]
+
+
 @real
-@pytest.mark.parametrize(
-    "deed",
-    [
-        ("raw",),
-        ("packet",),
-        ("mark", str(MARK)),
-        ("run", "nft", "flush", "ruleset"),
-        ("run", "ip", "route", "add", "default", "dev", "lo"),
-        ("run", "umount", "/etc/hosts"),
-        ("run", "unshare", "--net", "true"),
-    ],
-    ids=lambda deed: "-".join(deed[:3]),
-)
-def test_what_could_open_another_way_is_not_permitted(shop, deed):
-    told = as_service(shop, *deed)
-    assert "EPERM" in told or "ermitted" in told or "superuser" in told, told
+def test_what_could_open_another_way_is_not_permitted(shop):
+    for deed, told in zip(ANOTHER_WAY, as_service_all(shop, ANOTHER_WAY), strict=True):
+        assert "EPERM" in told or "ermitted" in told or "superuser" in told, (deed, told)
 
 
 @real
@@ -84,10 +97,11 @@ def test_a_datagram_goes_nowhere(shop):
 
 
 @real
-@pytest.mark.parametrize("deed", ["enter", "peek"])
-def test_the_rights_of_a_sidecar_cannot_be_borrowed(shop, deed):
-    for pid in (shop.pid("orders-sidecar"), shop.wire.orders.pid):
-        assert as_service(shop, deed, str(pid)).split()[0] in ("EPERM", "EACCES")
+def test_the_rights_of_a_sidecar_cannot_be_borrowed(shop):
+    pids = (shop.pid("orders-sidecar"), shop.wire.orders.pid)
+    deeds = [[deed, str(pid)] for deed in ("enter", "peek") for pid in pids]
+    for told in as_service_all(shop, deeds):
+        assert told.split()[0] in ("EPERM", "EACCES")
 
 
 @real
@@ -98,9 +112,12 @@ def test_a_namespace_of_its_own_has_no_wire(shop):
 @real
 def test_neither_sockets_nor_keys_of_others_are_to_be_seen(shop):
     """They share a disk here, as machines do not."""
-    assert as_service(shop, "see", str(socket_folder(shop, "orders").parent)) == ""
-    assert as_service(shop, "see", str(shop.directory / "certificates")) == ""
-    assert as_service(shop, "see", str(shop.secret)) == ""
+    hidden_from_it = (
+        socket_folder(shop, "orders").parent,
+        shop.directory / "certificates",
+        shop.secret,
+    )
+    assert as_service_all(shop, [["see", str(each)] for each in hidden_from_it]) == ["", "", ""]
     seen = f"/proc/{shop.pid('orders')}/mountinfo"
     mounts = Path(seen).read_text()
     for hidden in (socket_folder(shop, "orders").parent, shop.directory / "certificates"):
@@ -109,10 +126,8 @@ def test_neither_sockets_nor_keys_of_others_are_to_be_seen(shop):
 
 @real
 @pytest.mark.parametrize("where", WHERE)
-def test_an_inventory_calls_nobody(shop, where):
-    url = stray_addresses(shop)[where]
-    told = as_service(shop, "ask", url, host="inventory")
-    assert told == REFUSED
+def test_an_inventory_calls_nobody(dialled_by_inventory, where):
+    assert dialled_by_inventory[where] == REFUSED
 
 
 @real

@@ -40,11 +40,20 @@ while True:
 """
 
 
+@pytest.fixture(scope="module")
+def all_starts():
+    all_starts = []
+    yield all_starts
+    for starts in all_starts:
+        starts.close()
+
+
 @pytest.fixture
-def starts():
-    starts = WarmStarts()
-    yield starts
-    starts.close()
+def starts(all_starts):
+    """The same for all tests, until one has killed its zygote: each costs a third of a second."""
+    if not all_starts or not all_starts[-1]._is_usable:
+        all_starts.append(WarmStarts())
+    return all_starts[-1]
 
 
 @pytest.fixture
@@ -243,7 +252,8 @@ def test_what_python_reads_as_it_starts_needs_a_start(begin):
     assert parent(role.pid) == os.getpid()
 
 
-def test_another_program_starts_cold(starts):
+def test_another_program_starts_cold():
+    starts = WarmStarts()
     process = starts.start([sys.executable, "-c", "print(1)"], os.environ)
     with process.stdout:
         assert process.stdout.read() == b"1\n"

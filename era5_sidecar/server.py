@@ -21,6 +21,7 @@ THREADS = 16
 BACKLOG = 128  # connections that wait to be accepted
 FINISH_S = 3.0  # at most, when told to stop
 LOOK_AGAIN_S = 0.01
+QUIET_S = 0.1  # a request that is on its way, or read only now, is in nobody's count
 ONLY_OURS = 0o177  # a umask: whoever may open the socket may ask anything, so nobody else may
 
 
@@ -92,10 +93,12 @@ def _address_of(listener: socket.socket) -> str:
 
 
 def _finish(server: Any) -> None:
-    until = time.monotonic() + FINISH_S
     # by the thread that accepts; its own close() would also end the loop's trigger
     server.trigger.pull_trigger(lambda: wasyncore.dispatcher.close(server))
-    while _is_busy(server) and time.monotonic() < until:
+    quiet_since = time.monotonic()
+    until = quiet_since + FINISH_S
+    while (now := time.monotonic()) < min(until, quiet_since + QUIET_S):
+        quiet_since = now if _is_busy(server) else quiet_since
         time.sleep(LOOK_AGAIN_S)
     server.task_dispatcher.shutdown()  # no thread may find the store closed
 

@@ -177,10 +177,9 @@ class Role:
 
     def ask_to_stop(self) -> None:
         """The asking alone, so that several can end at once."""
-        if self.is_running:
+        with suppress(RoleFailed):  # it may have ended, or end between the two
             self._signal(signal.SIGTERM)
-            with suppress(RoleFailed):  # it may end between the two
-                self._signal(signal.SIGCONT)  # whoever is paused would not hear
+            self._signal(signal.SIGCONT)  # whoever is paused would not hear
 
     def pause(self) -> None:
         """SIGSTOP: the process is there and its sockets are open, but nobody is at home."""

@@ -2,17 +2,19 @@
 
 import dataclasses
 import socket
+from contextlib import ExitStack
 
 from era5_sidecar.config import SidecarConfig
 
 
 def with_ports(config: SidecarConfig) -> SidecarConfig:
     """Port 0 replaced by a free one: none of the three tells which one it was given."""
-    inbound = dataclasses.replace(config.inbound, listen=_free(config.inbound.listen))
-    admin = _free(config.admin_listen)
-    outbound = config.outbound
-    if outbound:
-        outbound = dataclasses.replace(outbound, listen=_free(outbound.listen))
+    with ExitStack() as held:  # until all are chosen, or one might be chosen twice
+        inbound = dataclasses.replace(config.inbound, listen=_free(config.inbound.listen, held))
+        admin = _free(config.admin_listen, held)
+        outbound = config.outbound
+        if outbound:
+            outbound = dataclasses.replace(outbound, listen=_free(outbound.listen, held))
     return dataclasses.replace(config, inbound=inbound, outbound=outbound, admin_listen=admin)
 
 
@@ -26,10 +28,10 @@ def at_same_ports(config: SidecarConfig, before: SidecarConfig) -> SidecarConfig
     return dataclasses.replace(config, inbound=inbound, outbound=outbound, admin_listen=admin)
 
 
-def _free(url: str) -> str:
+def _free(url: str, held: ExitStack) -> str:
     """Somebody else might take it before the program does; then that says so and ends."""
     host, _, port = url.removeprefix("http://").rpartition(":")
     if port != "0":
         return url
-    with socket.create_server((host, 0)) as listener:
-        return f"http://{host}:{listener.getsockname()[1]}"
+    listener = held.enter_context(socket.create_server((host, 0)))
+    return f"http://{host}:{listener.getsockname()[1]}"

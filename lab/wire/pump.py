@@ -104,7 +104,6 @@ class Pump:
     def _take(self, end: End) -> None:
         port, read, witness = end.port, end.read, self._witness
         line, queue, held = self._lines[port], self._in_order[port], self._held
-        now = monotonic()
         failures, why = 0, OSError()
         for _ in range(BATCH):
             try:
@@ -117,8 +116,7 @@ class Pump:
                 failures, why = failures + 1, error
                 continue
             number = line.frames
-            if witness:
-                now = monotonic()  # events must tell the order of things within a batch too
+            now = monotonic()  # after it was read: no frame may be held for less than was asked
             copies = line.push(now, frame)
             if witness:
                 witness.entered(now, port, number, frame, line.fate, copies)

@@ -23,7 +23,7 @@ from tests.histories.trouble import answers_lost, make_trouble, paused
 from tests.targets import Target, parameters, targets
 
 CUSTOMERS = 8
-MOST_ROUNDS = 6  # one is nearly always enough
+MOST_ROUNDS = 12  # one is nearly always enough
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -22,7 +22,7 @@ help:
 	@echo 'make format    ruff rewrites the layout; make lint only looks'
 	@echo 'make clean     removes .venv and whatever tools left behind'
 
-demo: .venv/base
+demo: .venv/mesh
 	@$(BIN)/eras demo
 
 doctor: .venv/base
@@ -68,7 +68,12 @@ measure: .venv/measure
 	@$(PIP) --no-deps --no-build-isolation --config-settings editable_mode=compat --editable .
 	@touch $@
 
-.venv/dev: requirements/dev.txt .venv/base
+.venv/mesh: requirements/mesh.txt .venv/base
+	@echo 'setting up: what era 6 speaks with'
+	@$(LOCKED) requirements/mesh.txt
+	@touch $@
+
+.venv/dev: requirements/dev.txt .venv/mesh
 	@echo 'setting up: what tests and docs need (about half a minute, once)'
 	@$(LOCKED) requirements/dev.txt
 	@touch $@
@@ -85,9 +90,11 @@ lock:
 	@command -v uv >/dev/null || { echo 'make lock needs uv (pip install uv)' >&2; exit 1; }
 	@echo 'setuptools>=77' | $(LOCK) --output-file requirements/base.txt
 	@echo 'setuptools>=77' | $(LOCK) --constraint requirements/base.txt \
-		--extra test --extra docs --output-file requirements/dev.txt
+		--extra mesh --output-file requirements/mesh.txt
+	@echo 'setuptools>=77' | $(LOCK) --constraint requirements/mesh.txt \
+		--extra mesh --extra test --extra docs --output-file requirements/dev.txt
 	@echo 'setuptools>=77' | $(LOCK) --constraint requirements/dev.txt \
-		--extra measure --output-file requirements/measure.txt
+		--extra mesh --extra measure --output-file requirements/measure.txt
 
 clean:
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build site *.egg-info

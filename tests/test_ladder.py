@@ -28,6 +28,8 @@ PURE = {  # decided without I/O, so that threads (era 4) and asyncio (era 5) can
 }
 # What the proxy's speed and its certificates ask for, and the tokens of era 3's registry.
 PROXY = {"uvloop", "cryptography", "jwt"}
+# gRPC, and the messages of xDS, whose packages are named after Envoy and Google.
+MESH = {"grpc", "google", "envoy", "xds", "udpa"}
 
 LADDER = {
     "era0_naive": WIRE,
@@ -38,6 +40,8 @@ LADDER = {
     "era4_framework": SHOP | ROLE | WEB | {"era3_inline_microservice.registry"},
     # two programs in one folder: see SERVICES
     "era5_sidecar": SHOP | ROLE | WEB | PURE | PROXY | {"era3_inline_microservice.registry"},
+    # the data plane does not change, its ruler does
+    "era6_control_plane": ROLE | WEB | PURE | PROXY | MESH | {"era5_sidecar"},
 }
 # The files of era 5's services, and what they may import; all its other files are the proxy.
 SERVICES = {"orders.py", "inventory.py", "web.py", "server.py"}

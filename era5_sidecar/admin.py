@@ -21,6 +21,7 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
+from era5_sidecar.accepting import Accepting
 from era5_sidecar.metrics import CONTENT_TYPE
 
 MOST_HEAD_BYTES = 8192
@@ -49,19 +50,28 @@ class Admin:
         self._drain = drain
         self._names: frozenset[str] = frozenset()
         self._open = 0
-        self._server: asyncio.Server | None = None
+        self._accepting: Accepting | None = None
+        self.starved = 0
 
     async def serve(self, listener: socket.socket) -> None:
         """Answers at this socket from now on."""
         host, port = listener.getsockname()[:2]
         self._names = frozenset(f"{name}:{port}" for name in (host, "127.0.0.1", "localhost"))
-        server = await asyncio.start_server(self._meet, sock=listener, limit=MOST_HEAD_BYTES)
-        self._server = server
+        self._accepting = Accepting(listener, self)
+        listener.close()
 
     async def close(self) -> None:
         """Answers no more."""
-        if self._server:
-            self._server.close()
+        if self._accepting:
+            self._accepting.close()
+
+    def knock(self) -> asyncio.Protocol:
+        """Somebody has connected; whether there is room is seen when it is met."""
+        reader = asyncio.StreamReader(limit=MOST_HEAD_BYTES)
+        return asyncio.StreamReaderProtocol(reader, self._meet)
+
+    def forget(self, knocked: asyncio.Protocol) -> None:
+        """Nothing is to be agreed on here."""
 
     async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open += 1

@@ -52,13 +52,25 @@ def tell_gauges(
     )
     gauge(
         "turned_away_total",
-        "connections beyond most_connections",
+        "connections beyond most_connections, or beyond what files there are",
         ("direction",),
         lambda: [((name,), door.turned_away) for name, door in doors.items()],
     )
     gauge(
-        "unfinished_handshakes",
-        "connections whose TLS came to nothing, or is under way",
+        "handshakes",
+        "connected, and TLS is being agreed on",
         ("direction",),
-        lambda: [((name,), door.knocked - door.entered) for name, door in doors.items()],
+        lambda: [((name,), len(door.knocking)) for name, door in doors.items()],
+    )
+    gauge(
+        "failed_handshakes_total",
+        "connections whose TLS came to nothing",
+        ("direction",),
+        lambda: [((name,), door.unknown) for name, door in doors.items()],
+    )
+    gauge(
+        "starved_total",
+        "times no file was left for whoever connects",
+        ("direction",),
+        lambda: [((name,), door.starved) for name, door in doors.items()],
     )

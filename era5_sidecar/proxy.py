@@ -22,12 +22,12 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+from era5_sidecar.accepting import Accepting
 from era5_sidecar.access_log import AccessLog
 from era5_sidecar.config import SidecarConfig
 from era5_sidecar.connection import Sweep
 from era5_sidecar.gauges import tell_gauges
 from era5_sidecar.inbound import Inbound
-from era5_sidecar.listening import BACKLOG
 from era5_sidecar.metrics import Metrics
 from era5_sidecar.outbound import Outbound
 from era5_sidecar.side import Door
@@ -40,6 +40,10 @@ from era5_sidecar.watching import Watching
 
 IDLE_SWEEP_S = 0.25
 LOOK_S = 0.02  # while it drains
+TROUBLES = {  # what a door counts, and what whoever runs this is told
+    "turned_away": "connections turned away: as many as may be are open",
+    "starved": "times no file was left for whoever connects",
+}
 QUIET_S = 0.5  # whoever says nothing for so long is not about to ask
 
 
@@ -71,7 +75,7 @@ class Proxy:
         self._most_callers = most_callers()
         self._guard = server_context(tls) if tls and not config.inbound.is_edge else None
         self._listening: list[socket.socket] = []
-        self._servers: dict[str, asyncio.AbstractServer] = {}
+        self._accepting: dict[str, Accepting] = {}
         self._work: list[asyncio.Task[None]] = []
         self.url = ""  # of the inbound listener
         tell_gauges(self.metrics, self.inbound, self.outbound, self._doors)
@@ -80,7 +84,9 @@ class Proxy:
         """Serve on these sockets, by name. Raises OSError."""
         self._listening = [at[name] for name in ("inbound", "outbound") if name in at]
         for name in self._doors.keys() & at.keys():
-            self._servers[name] = await self._serve(name, at[name])
+            guard = self._guard if name == "inbound" else None
+            within_s = self.config.limits.head_s
+            self._accepting[name] = Accepting(at[name], self._doors[name], guard, within_s)
         host, port = at["inbound"].getsockname()[:2]
         self.url = f"http://{host}:{port}"
         self._begin(self._fast.run())
@@ -103,23 +109,11 @@ class Proxy:
         self.outbound.redial(dialling)
         self.inbound.apply(config)
         self.outbound.apply(config)
-        if guard and self._listening:
-            # A context cannot unlearn an authority: a new server, on the same socket.
-            self._guard = guard
-            before = self._servers["inbound"]
-            self._servers["inbound"] = await self._serve("inbound", self._listening[0])
-            before.close()
-
-    async def _serve(self, name: str, at: socket.socket) -> asyncio.AbstractServer:
-        """On a descriptor of its own, so that its end is not the socket's."""
-        ssl = self._guard if name == "inbound" else None
-        return await asyncio.get_running_loop().create_server(
-            self._doors[name],
-            sock=at.dup(),
-            ssl=ssl,
-            backlog=BACKLOG,
-            ssl_handshake_timeout=self.config.limits.head_s if ssl else None,
-        )
+        self._guard = guard
+        if guard and self._accepting:
+            # A context cannot unlearn an authority: whoever comes from now on meets another one.
+            self._accepting["inbound"].guard = guard
+            self._accepting["inbound"].within_s = config.limits.head_s
 
     async def drain(self, settle_s: float, drain_s: float) -> None:
         """Serve on until callers have noticed, then end as soon as nobody is being served.
@@ -129,8 +123,8 @@ class Proxy:
         """
         self.inbound.is_leaving = self.outbound.is_leaving = True
         await asyncio.sleep(settle_s)
-        for server in self._servers.values():
-            server.close()
+        for accepting in self._accepting.values():
+            accepting.close()
         for listening in self._listening:
             listening.close()
         inside = [door.inside for door in self._doors.values()]
@@ -152,21 +146,22 @@ class Proxy:
 
     def _most_connections(self) -> int:
         """On each side as many as the file says, on both not more than there are files for."""
-        inside = sum(len(door.inside) for door in self._doors.values())
-        return self.config.limits.most_connections if inside < self._most_callers else 0
+        taken = sum(door.taken() for door in self._doors.values())
+        return self.config.limits.most_connections if taken < self._most_callers else 0
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         self._work.append(asyncio.get_running_loop().create_task(work))
 
     async def _write_log(self) -> None:
-        told = 0
+        told = dict.fromkeys(TROUBLES, 0)
         while True:
             await asyncio.sleep(self.config.log.every_s)
             self.log.flush()
-            turned_away = sum(door.turned_away for door in self._doors.values())
-            if turned_away > told:
-                say(f"{turned_away - told} connections turned away: as many as may be are open")
-            told = turned_away
+            for name, trouble in TROUBLES.items():
+                count = sum(getattr(door, name) for door in self._doors.values())
+                if count > told[name]:
+                    say(f"{count - told[name]} {trouble}")
+                told[name] = count
 
 
 def main(config: Path, ready: Callable[[str], None]) -> None:

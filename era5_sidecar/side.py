@@ -42,25 +42,37 @@ class Serves(Protocol):
 
 
 class Door:
-    """Who is in: all connections of one listener."""
+    """Who is in, or about to come in: all connections of one listener."""
 
     def __init__(self, side: Serves, sweep: Sweep, most: Callable[[], int]) -> None:
-        """most: how many may be inside."""
+        """most: for how many there is room."""
         self.inside: set[Caller] = set()
+        self.knocking: set[Caller] = set()  # connected; TLS is still being agreed on
         self.turned_away = 0
-        self.knocked = 0  # who has connected
-        self.entered = 0  # who has shown what was asked for: behind TLS not everybody does
+        self.unknown = 0  # whose TLS came to nothing
+        self.starved = 0
         self.side = side
         self.sweep = sweep
         self._most = most
 
-    def __call__(self) -> Caller:
-        """For asyncio: the protocol of a new connection."""
-        self.knocked += 1
-        return Caller(self)
+    def taken(self) -> int:
+        """How many places."""
+        return len(self.inside) + len(self.knocking)
 
-    def has_room(self) -> bool:
-        return len(self.inside) < self._most()
+    def knock(self) -> Caller | None:
+        """Somebody has connected, and takes a place; None: there is no room."""
+        if self.taken() >= self._most():
+            self.turned_away += 1
+            return None
+        caller = Caller(self)
+        self.knocking.add(caller)
+        return caller
+
+    def forget(self, caller: Caller) -> None:
+        """Whoever knocked is in by now, or will never be."""
+        if caller in self.knocking:
+            self.knocking.discard(caller)
+            self.unknown += 1
 
 
 class Caller(FromCaller):
@@ -78,16 +90,12 @@ class Caller(FromCaller):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._door.entered += 1
-        if not self._door.has_room():
-            self._door.turned_away += 1
-            transport.abort()  # who waits for room would wait in a queue that nobody sees
-            return
+        self._door.knocking.discard(self)
+        self._door.inside.add(self)
         own = transport.get_extra_info("socket")
         if own is not None and own.family != socket.AF_UNIX:
             # asyncio does this for connections that it made, not for those that it accepted
             own.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._door.inside.add(self)
         resume(serve(self, self._door.side))
 
     def connection_lost(self, error: Exception | None) -> None:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from era5_sidecar.life import PLAIN
 from lab.hostile.proxies.start import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -117,8 +118,10 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(folder: Path, app: int, more: str = "", most_files: int = 0) -> Iterator[Running]:
-    """One proxy before the service at this port; more: of its file."""
+def running(
+    folder: Path, app: int, more: str = "", most_files: int = 0, is_plain: bool = False
+) -> Iterator[Running]:
+    """One proxy before the service at this port; more: of its file. is_plain: without uvloop."""
     ports = {name: free_port() for name in ("inbound", "outbound", "admin")}
     (folder / "sidecar.toml").write_text(FILE.format(app=app, more=more, **ports))
 
@@ -134,6 +137,7 @@ def running(folder: Path, app: int, more: str = "", most_files: int = 0) -> Iter
             stderr=stderr,
             text=True,
             preexec_fn=limit,
+            env={**os.environ, **({PLAIN: "1"} if is_plain else {})},
         )
     try:
         assert "ready at" in process.stdout.readline(), (folder / "stderr").read_text()

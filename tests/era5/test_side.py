@@ -222,11 +222,26 @@ def test_whoever_is_too_slow_hears_whose_fault_it_was_but_not_who_is_idle(house,
 def test_a_connection_too_many_is_turned_away_and_counted(house):
     door = house.doors[house.inbound]
     door._most = lambda: 2
-    inside = [house.come_in(GET) for _ in range(3)]
-    assert inside[2].is_gone
+    inside = [house.come_in(GET) for _ in range(2)]
+    assert door.knock() is None
     assert (len(door.inside), door.turned_away) == (2, 1)
     inside[0].leave()
     assert not house.come_in(GET).is_gone
+
+
+def test_who_has_only_knocked_takes_a_place_until_it_is_in_or_has_come_to_nothing(house):
+    door = house.doors[house.inbound]
+    door._most = lambda: 2
+    first, second = door.knock(), door.knock()
+    assert door.knock() is None
+    assert (len(door.knocking), len(door.inside), door.turned_away) == (2, 0, 1)
+    first.connection_made(Wire(first, house.later))
+    door.forget(first)
+    assert (len(door.knocking), len(door.inside), door.unknown) == (1, 1, 0)
+    assert door.knock() is None
+    door.forget(second)
+    assert (door.taken(), door.unknown) == (1, 1)
+    assert door.knock() is not None
 
 
 def test_who_asks_and_never_reads_has_no_more_than_a_few_answers_kept(house):

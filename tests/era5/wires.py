@@ -223,7 +223,8 @@ class House:
         return sum(len(door.inside) for door in self.doors.values())
 
     def _connect(self, side: Inbound | Outbound, wishes: bytes) -> Wire:
-        caller = self.doors[side]()
+        caller = self.doors[side].knock()
+        assert caller is not None
         wire = Wire(caller, self.later)
         caller.connection_made(wire)
         return wire.say(wishes) if wishes else wire

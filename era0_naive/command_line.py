@@ -1,12 +1,15 @@
-"""The roles of an era and what each is told when it starts: three sets, before HTTP, from then on,
-and where what the second set is told goes to a process beside each service.
+"""The roles of an era and what each is told when it starts: four sets, before HTTP, from then on,
+where what the second set is told goes to a process beside each service, and where one process tells
+all of these.
 
 `parameters` names the options in the order in which the role's `main` takes them, `module` the file
 in which it is found if that has not the role's name.
 """
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 ONE_URL = {"required": True, "metavar": "URL"}
@@ -59,19 +62,7 @@ def http_roles(roles: Any) -> None:
 def sidecar_roles(roles: Any) -> None:
     """From era 5 on: the services know nobody, and each has a proxy beside it that does."""
     _registry(roles)
-    nearby = {**ONE_URL, "metavar": "ADDRESS", "help": "unix:PATH or http://HOST:PORT"}
-
-    inventory = roles.add_parser("inventory", help="owns the stock, with its other instances")
-    inventory.add_argument("--name", required=True, metavar="NAME", help="of this instance")
-    inventory.add_argument("--listen", **nearby)
-    inventory.add_argument("--store", **ONE_FILE, help="shared by all instances")
-    inventory.add_argument("--catalogue", type=Path, metavar="FILE", help="else the seeded one")
-    inventory.set_defaults(parameters=("name", "listen", "store", "catalogue"))
-
-    orders = roles.add_parser("orders", help="takes orders from customers; set http_proxy for it")
-    orders.add_argument("--listen", **nearby)
-    orders.add_argument("--store", **ONE_FILE)
-    orders.set_defaults(parameters=("listen", "store"))
+    _plain_services(roles)
 
     sidecar = roles.add_parser("sidecar", help="keeps a proxy running beside one service")
     sidecar.add_argument("--config", **ONE_FILE, help="as sidecar.toml")
@@ -92,6 +83,61 @@ def sidecar_roles(roles: Any) -> None:
     certificates.set_defaults(parameters=("folder", "services"))
 
 
+def mesh_roles(roles: Any) -> None:
+    """Era 6: the same services and proxies, and one process that tells all proxies what to do."""
+    _plain_services(roles)
+    node = {**ONE_FILE, "help": "where this one node's things are"}
+
+    pilot = roles.add_parser("pilot", help="tells all sidecars what to do, and who is who")
+    pilot.add_argument("--state", required=True, type=Path, metavar="DIR", help="what it knows")
+    pilot.add_argument("--nodes", **ONE_URL, help="for who has a certificate: https://IP:PORT")
+    pilot.add_argument("--join", **ONE_URL, help="for who has a token: https://IP:PORT")
+    pilot.add_argument("--operator", **ONE_URL, help="for the operator: http://IP:PORT, loopback")
+    pilot.add_argument("--intent", type=Path, metavar="FILE", help="in force if nothing is yet")
+    pilot.add_argument(
+        "--network",
+        action="append",
+        metavar="CIDR",
+        help="where instances may live, repeatable (127.0.0.0/8)",
+    )
+    pilot.set_defaults(parameters=("state", "nodes", "join", "operator", "intent", "network"))
+
+    agent = roles.add_parser("agent", help="gets one instance its certificates, vouches for it")
+    agent.add_argument("--config", **node)
+    agent.set_defaults(parameters=("config",))
+
+    sidecar = roles.add_parser("sidecar", help="keeps a proxy running beside one service")
+    sidecar.add_argument("--config", **node)
+    sidecar.set_defaults(parameters=("config",))
+
+    proxy = roles.add_parser("proxy", help="our proxy, with nobody who starts it again")
+    proxy.add_argument("--config", **node)
+    proxy.set_defaults(parameters=("config",))
+
+    # What follows is all its own, options and --help, too: no letter begins an option here.
+    mesh = roles.add_parser(
+        "mesh", help="what an operator says and asks", prefix_chars="\0", add_help=False
+    )
+    mesh.add_argument("arguments", nargs=argparse.REMAINDER)
+    mesh.set_defaults(parameters=("arguments",))
+
+
+def _plain_services(roles: Any) -> None:
+    nearby = {**ONE_URL, "metavar": "ADDRESS", "help": "unix:PATH or http://HOST:PORT"}
+
+    inventory = roles.add_parser("inventory", help="owns the stock, with its other instances")
+    inventory.add_argument("--name", required=True, metavar="NAME", help="of this instance")
+    inventory.add_argument("--listen", **nearby)
+    inventory.add_argument("--store", **ONE_FILE, help="shared by all instances")
+    inventory.add_argument("--catalogue", type=Path, metavar="FILE", help="else the seeded one")
+    inventory.set_defaults(parameters=("name", "listen", "store", "catalogue"))
+
+    orders = roles.add_parser("orders", help="takes orders from customers; set http_proxy for it")
+    orders.add_argument("--listen", **nearby)
+    orders.add_argument("--store", **ONE_FILE)
+    orders.set_defaults(parameters=("listen", "store"))
+
+
 def _registry(roles: Any) -> None:
     registry = roles.add_parser("registry", help="knows which instances there are")
     registry.add_argument("--listen", **ONE_URL, help="port 0: any free one")
@@ -105,14 +151,19 @@ def _registry(roles: Any) -> None:
     registry.set_defaults(parameters=("listen", "secret", "network"))
 
 
-def command_line(
-    package: str, speaks_http: bool, has_sidecars: bool = False
-) -> argparse.ArgumentParser:
+def command_line(era: ModuleType) -> argparse.ArgumentParser:
     """What `python -m PACKAGE` understands."""
     parser = argparse.ArgumentParser(
-        prog=f"python -m {package}", description="Without a role: this era's story."
+        prog=f"python -m {era.__name__}", description="Without a role: this era's story."
     )
-    describe = http_roles if speaks_http else counter_roles
-    describe = sidecar_roles if has_sidecars else describe
-    describe(parser.add_subparsers(dest="role", metavar="ROLE"))
+    roles_of(era)(parser.add_subparsers(dest="role", metavar="ROLE"))
     return parser
+
+
+def roles_of(era: ModuleType) -> Callable[[Any], None]:
+    """Which of the sets: the package says it in its `__init__.py`."""
+    if hasattr(era, "HAS_CONTROL_PLANE"):
+        return mesh_roles
+    if hasattr(era, "HAS_SIDECARS"):
+        return sidecar_roles
+    return http_roles if "http" in era.SCHEMES.values() else counter_roles

@@ -27,8 +27,7 @@ def run(package: str, arguments: Sequence[str]) -> None:
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     era = importlib.import_module(package)
-    speaks_http, has_sidecars = "http" in era.SCHEMES.values(), hasattr(era, "HAS_SIDECARS")
-    asked = command_line(package, speaks_http, has_sidecars).parse_args(arguments)
+    asked = command_line(era).parse_args(arguments)
     if asked.role is None:
         _tell_story(package)
         return

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from envoy.config.core.v3.base_pb2 import Node as NodeMessage
+
 from era6_control_plane.intent import Intent
 from era6_control_plane.membership import Endpoint
 from era6_control_plane.snapshot import Snapshot
@@ -34,4 +36,14 @@ def compile(intent: Intent, endpoints: Sequence[Endpoint], node: Node) -> Snapsh
     """What this node is to know. Raises ValueError for a node that belongs to no service of ours,
     or whose addresses are none.
     """
+    raise NotImplementedError
+
+
+def node_of(message: NodeMessage) -> Node:
+    """What a proxy says of itself. Raises ValueError, which names what is wrong with it."""
+    raise NotImplementedError
+
+
+def clusters_of(intent: Intent, service: str) -> list[str]:
+    """The clusters that the service's routes lead to, by name, sorted."""
     raise NotImplementedError

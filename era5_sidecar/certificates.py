@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
@@ -27,6 +27,21 @@ LONGEST_LABEL = 63  # of a DNS name: RFC 1035, section 2.3.4
 PEM = serialization.Encoding.PEM
 
 Key = ec.EllipticCurvePrivateKey
+PublicKey = ec.EllipticCurvePublicKey
+
+
+@dataclass(frozen=True)
+class Span:
+    """From when to when a certificate is good: seconds since 1970."""
+
+    begins_at: float
+    ends_at: float
+
+    @classmethod
+    def from_now(cls, life_s: float, begin_s: float = -SKEW_S) -> Span:
+        """Both told in seconds from now."""
+        now = datetime.now(UTC).timestamp()
+        return cls(now + begin_s, now + life_s)
 
 
 @dataclass(frozen=True)
@@ -53,11 +68,14 @@ class Authority:
         self._key = key
 
     @classmethod
-    def new(cls, name: str = "seven-eras", life_s: float = AUTHORITY_LIFE_S) -> Authority:
-        """One that signs itself, and may sign services only (RFC 5280, section 4.2.1.9)."""
+    def new(cls, name: str = "seven-eras", span: Span | None = None) -> Authority:
+        """One that signs itself, and may sign services only (RFC 5280, section 4.2.1.9).
+
+        span: AUTHORITY_LIFE_S from now on, if it is not told.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
-        subject = _named(name)
-        builder = _builder(subject, subject, key, -SKEW_S, life_s)
+        subject, span = _named(name), span or Span.from_now(AUTHORITY_LIFE_S)
+        builder = _builder(subject, subject, key.public_key(), span)
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), True)
         builder = builder.add_extension(_usage(key_cert_sign=True, crl_sign=True), True)
         return cls(builder.sign(key, hashes.SHA256()), key)
@@ -81,11 +99,18 @@ class Authority:
 
         Raises ValueError if the name is none.
         """
+        key = ec.generate_private_key(ec.SECP256R1())
+        span = Span.from_now(life_s, begin_s)
+        return Pair(self.certify(key.public_key(), service, service, span), _key_in_pem(key))
+
+    def certify(self, key: PublicKey, service: str, subject: str, span: Span) -> bytes:
+        """A certificate in PEM for whoever has the private half of `key`: it may say that it is
+        `service`. Raises ValueError if that name is none.
+        """
         if not is_name(service) or len(service) > LONGEST_LABEL or "_" in service:
             accepted = "1 to 63 of A-Z a-z 0-9 . -, a letter or digit first"
             raise ValueError(f"service {service!r}; accepted: {accepted}")
-        key = ec.generate_private_key(ec.SECP256R1())
-        builder = _builder(_named(service), self._certificate.subject, key, begin_s, life_s)
+        builder = _builder(_named(subject), self._certificate.subject, key, span)
         names = [x509.DNSName(service), x509.UniformResourceIdentifier(TRUST_DOMAIN + service)]
         uses = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
         builder = builder.add_extension(x509.SubjectAlternativeName(names), False)
@@ -94,8 +119,7 @@ class Authority:
         builder = builder.add_extension(x509.ExtendedKeyUsage(uses), False)
         signer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         builder = builder.add_extension(signer, False)
-        signed = builder.sign(self._key, hashes.SHA256())
-        return Pair(signed.public_bytes(PEM), _key_in_pem(key))
+        return builder.sign(self._key, hashes.SHA256()).public_bytes(PEM)
 
     def __repr__(self) -> str:
         return f"<Authority {self._certificate.subject.rfc4514_string()}>"
@@ -114,14 +138,13 @@ def main(folder: Path, services: Sequence[str], ready: Callable[[str], None] | N
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: Key, begin_s: float, life_s: float
+    subject: x509.Name, issuer: x509.Name, key: PublicKey, span: Span
 ) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
     builder = x509.CertificateBuilder(subject_name=subject, issuer_name=issuer)
-    builder = builder.public_key(key.public_key()).serial_number(x509.random_serial_number())
-    builder = builder.not_valid_before(now + timedelta(seconds=begin_s))
-    builder = builder.not_valid_after(now + timedelta(seconds=life_s))
-    identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    builder = builder.public_key(key).serial_number(x509.random_serial_number())
+    builder = builder.not_valid_before(datetime.fromtimestamp(span.begins_at, UTC))
+    builder = builder.not_valid_after(datetime.fromtimestamp(span.ends_at, UTC))
+    identifier = x509.SubjectKeyIdentifier.from_public_key(key)
     return builder.add_extension(identifier, False)
 
 

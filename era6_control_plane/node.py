@@ -6,54 +6,39 @@ else comes from the control plane. The agent and the sidecar of one instance rea
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from era4_framework import config_rules
+from era4_framework.config_rules import ConfigError, not_accepted, require_one_of, require_whole
+from era5_sidecar.config_lines import ConfigFileError, line_of, parse
 from era5_sidecar.config_sections import SupervisorConfig
+from era5_sidecar.config_text import (
+    UNIX,
+    is_name,
+    require_address,
+    require_app,
+    require_name,
+    require_text,
+)
+from era6_control_plane.node_sections import AgentPlace, NodeInbound, NodeOutbound, PilotAddress
+
+__all__ = [
+    "ENVOY",
+    "PYTHON",
+    "AgentPlace",
+    "NodeConfig",
+    "NodeInbound",
+    "NodeOutbound",
+    "PilotAddress",
+    "read",
+]
 
 PYTHON, ENVOY = "python", "envoy"
-
-
-@dataclass(frozen=True)
-class NodeInbound:
-    """Where callers come in; `advertise`: where they reach it, if that is not where it listens."""
-
-    listen: str
-    advertise: str = ""
-    heartbeat_s: float = 0.5
-    health_path: str = "/health"
-    health_every_s: float = 0.5
-
-
-@dataclass(frozen=True)
-class NodeOutbound:
-    """Where the service's own calls go in, on loopback: its http_proxy."""
-
-    listen: str
-
-
-@dataclass(frozen=True)
-class PilotAddress:
-    """How the control plane is reached, and what makes it believable.
-
-    nodes: where who has a certificate is served, https://HOST:PORT; join: where one gets the first.
-    authorities: a file of certificates in PEM. token: a file, read once, when there is no
-    certificate yet.
-    """
-
-    nodes: str
-    join: str
-    authorities: str
-    token: str = field(default="", repr=False)
-
-
-@dataclass(frozen=True)
-class AgentPlace:
-    """socket: where the agent serves secrets to the proxy beside it, unix:PATH. state: a folder of
-    its own (0700), where its key lies."""
-
-    socket: str
-    state: str
+FILES = ("release", "pilot.authorities", "pilot.token", "agent.state")
+SOCKETS = ("app", "agent.socket")
 
 
 @dataclass(frozen=True)
@@ -74,10 +59,64 @@ class NodeConfig:
     outbound: NodeOutbound | None = None
     supervisor: SupervisorConfig = field(default_factory=SupervisorConfig)
 
+    def __post_init__(self) -> None:
+        require_name(self, "service")
+        require_name(self, "instance")
+        require_app(self, "app")
+        require_address(self, "admin_listen", loopback=True)
+        if self.version and not is_name(self.version):
+            accepted = 'a name of 1 to 64 of A-Z a-z 0-9 . _ -, or "" for none'
+            raise not_accepted("version", self.version, accepted)
+        require_one_of(self, "data_plane", (PYTHON, ENVOY))
+        if self.release:
+            require_text(self, "release", "the path of a folder")
+        require_whole(self, "mark", 0, 2**32 - 1)
+        self._check_addresses()
+
+    def _check_addresses(self) -> None:
+        listens = {"inbound.listen": self.inbound.listen, "admin_listen": self.admin_listen}
+        if self.outbound:
+            listens["outbound.listen"] = self.outbound.listen
+        taken: dict[str, str] = {}
+        for key, address in listens.items():
+            if address in taken and not address.endswith(":0"):
+                raise not_accepted(key, address, f"another address than {taken[address]}")
+            taken[address] = key
+        if self.agent.socket == self.app:
+            raise not_accepted("agent.socket", self.agent.socket, "another address than app")
+
 
 def read(path: Path) -> NodeConfig:
     """What the file says; paths in it are relative to its folder.
 
     Raises ConfigFileError, which tells the line, the key, its value and what is accepted.
     """
-    raise NotImplementedError
+    table, text = parse(path)
+    try:
+        return _node(_resolved(table, path.resolve().parent))
+    except ConfigError as error:
+        raise ConfigFileError(path, line_of(text, error.key), error.key, error.problem) from None
+
+
+def _node(table: dict[str, Any]) -> NodeConfig:
+    """era 4's reader knows no table that may be absent."""
+    outbound = table.get("outbound")
+    if isinstance(outbound, Mapping):
+        table["outbound"] = config_rules.read(NodeOutbound, outbound, "outbound")
+    elif "outbound" in table:
+        raise not_accepted("outbound", outbound, "a table, [outbound]")
+    return config_rules.read(NodeConfig, table)
+
+
+def _resolved(table: dict[str, Any], folder: Path) -> dict[str, Any]:
+    for key in (*FILES, *SOCKETS):
+        *section, name = key.split(".")
+        inner = table.get(section[0]) if section else table
+        value = inner.get(name) if isinstance(inner, dict) else None
+        if not isinstance(inner, dict) or not isinstance(value, str) or value in ("", UNIX):
+            continue
+        if key not in SOCKETS:
+            inner[name] = str(folder / value)
+        elif value.startswith(UNIX):
+            inner[name] = UNIX + str(folder / value.removeprefix(UNIX))
+    return table

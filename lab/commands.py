@@ -86,8 +86,10 @@ class Conductor:
                 return Answer(self._to_role(verb, role))
             case ["policy", role, key, value]:
                 return Answer(self._change_policy(role, key, value))
-            case ["add"]:
-                return Answer(self._add())
+            case ["add", *version] if len(version) < 2:
+                return Answer(self._add("".join(version)))
+            case ["mesh", *words] if words:
+                return Answer(self._operate(words))
             case ["stats"]:
                 return Answer(told_counts(self._stage.wire.stats()))
             case ["stores"]:
@@ -196,9 +198,15 @@ class Conductor:
             raise BadCommand(str(wrong)) from wrong
         return f"{role} has been told: {key} = {value}"
 
-    def _add(self) -> str:
+    def _operate(self, words: list[str]) -> str:
         try:
-            name = self._stage.add()
+            return self._stage.operate(words)
+        except ValueError as wrong:
+            raise BadCommand(str(wrong)) from wrong
+
+    def _add(self, version: str) -> str:
+        try:
+            name = self._stage.add(version=version)
         except ValueError as wrong:
             raise BadCommand(str(wrong)) from wrong
         return f"{name} at {self._stage.address(name)}"

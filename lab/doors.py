@@ -149,7 +149,7 @@ class Web:
         connection = self._connection(self._host, timeout=timeout_s)
         try:
             if self._unix_socket:
-                connection.sock = _unix_connection(self._unix_socket, timeout_s)
+                connection.sock = unix_connection(self._unix_socket, timeout_s)
             else:
                 connection.connect()
         except OSError as error:
@@ -158,7 +158,7 @@ class Web:
         return connection
 
 
-def _unix_connection(path: Path, timeout_s: float) -> socket.socket:
+def unix_connection(path: Path, timeout_s: float) -> socket.socket:
     line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     line.settimeout(timeout_s)
     try:

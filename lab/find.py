@@ -29,6 +29,7 @@ class Era:
     schemes: Mapping[str, str]  # form of the wire -> scheme of the addresses
     folder: Path
     has_sidecars: bool = False  # its package says HAS_SIDECARS: a proxy stands beside each service
+    has_control_plane: bool = False  # HAS_CONTROL_PLANE: these are told what to do from one place
 
     @property
     def number(self) -> str:
@@ -80,7 +81,8 @@ def _load(package: str) -> Era:
         )
     title = (module.__doc__ or package).strip().splitlines()[0]
     folder = Path(module.__file__ or "").parent
-    return Era(package, title, schemes, folder, hasattr(module, "HAS_SIDECARS"))
+    said = (hasattr(module, name) for name in ("HAS_SIDECARS", "HAS_CONTROL_PLANE"))
+    return Era(package, title, schemes, folder, *said)
 
 
 def _import(package: str) -> ModuleType:

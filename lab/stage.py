@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from types import TracebackType
@@ -25,9 +25,10 @@ from typing import Protocol, runtime_checkable
 
 from lab.cast.beside import require_proxy
 from lab.cast.counter import CounterCast
-from lab.cast.diverted import require_transparent
+from lab.cast.diverted import can_divert, require_transparent
 from lab.cast.http import HttpCast
 from lab.cast.mesh import MeshCast
+from lab.cast.operator import Operator, operate
 from lab.cast.setting import Setting, Variant
 from lab.cast.store import between_transactions
 from lab.contract import Customer
@@ -75,7 +76,9 @@ class Stage:
         instances: int = INSTANCES,
         variants: Mapping[str, Variant] | None = None,
         proxy: str = "",
-        transparent: bool = False,
+        transparent: bool | None = None,
+        intent: Path | None = None,
+        versions: Mapping[str, str] | None = None,
     ) -> None:
         """`knobs` are of both directions, unless `back` says otherwise for inventory → orders.
 
@@ -83,7 +86,9 @@ class Stage:
         catalogue: inventory's goods; without one, the seeded catalogue. pcap: write frames there.
         From era 3 on: how many instances of inventory, and which role is another program.
         From era 5 on: a `proxy` that one can buy, as haproxy, instead of the era's own; and on a
-        real wire `transparent`, so that services cannot but go through their sidecars.
+        real wire `transparent`, so that services cannot but go through their sidecars (where there
+        is a control plane and this machine can: by itself).
+        Era 6: the file of the first intent, and which instances are of another version than v1.
         Raises UnknownEra, ValueError (the era does not run over this form), HostError (this
         machine has no form real), RoleFailed.
         """
@@ -96,6 +101,8 @@ class Stage:
         if not 1 <= instances <= MOST_INSTANCES:
             raise ValueError(f"instances is {instances!r}; accepted: 1 to {MOST_INSTANCES}")
         require_proxy(self.era, proxy)
+        if transparent is None:
+            transparent = can_divert(self.era, form)
         if transparent:
             require_transparent(self.era, form, proxy)
         self._ends = ExitStack()
@@ -116,6 +123,8 @@ class Stage:
                 catalogue=catalogue,
                 proxy=proxy,
                 is_transparent=transparent,
+                intent=intent,
+                versions=dict(versions or {}),
             )
             # In a folder of its own: a socket's path must be short, and pytest's are not.
             door = self._throwaway_folder() / "counter"
@@ -153,6 +162,21 @@ class Stage:
         return self._cast.counter
 
     @property
+    def operator(self) -> Operator:
+        """Era 6, ValueError before: whoever tells the control plane what is wanted."""
+        return self._mesh("operator").ruled.operator
+
+    def operate(self, words: Sequence[str]) -> str:
+        """Era 6: what the operator's command says, as `status`; its files are the era's. Raises
+        ValueError with its words if it is refused.
+        """
+        return operate(self.era, self.operator, words)
+
+    def control_of(self, role: str) -> WireProcess:
+        """Era 6, portable wire, ValueError else: one node's way to the control plane."""
+        return self._mesh("control_of").ruled.control_of(role)
+
+    @property
     def registry_url(self) -> str:
         """From era 3 on, ValueError before: where the registry is, seen from inventory's host."""
         return self._many("registry_url").registry_url
@@ -187,8 +211,10 @@ class Stage:
         """
         return self._cast.terminate(self._role(role).name)
 
-    def add(self, instance: str = "") -> str:
-        """From era 3 on: start one more instance; its name."""
+    def add(self, instance: str = "", version: str = "") -> str:
+        """From era 3 on: start one more instance; its name. Era 6: of this version."""
+        if version:
+            return self._mesh("add").add(instance, version)
         return self._many("add").add(instance)
 
     def move(self, instance: str) -> None:

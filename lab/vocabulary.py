@@ -30,6 +30,8 @@ the services kill ROLE | restart ROLE | pause ROLE | resume ROLE
              era 3 on: add (an instance) | move INSTANCE (it starts elsewhere)
              era 5 on: crash ROLE (sidecar, too) | upgrade ROLE | reload ROLE
              policy ROLE KEY VALUE, as policy orders retry.attempts 1
+the mesh     era 6: mesh get | mesh apply FILE | mesh status | mesh history ...
+             (as `eras mesh`); add VERSION; pilot is a ROLE like the others
 & at the end of a customer's line: do not wait for the answer"""
 
 

@@ -11,14 +11,13 @@ own socket, but neither the sockets nor the keys of others.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from lab.cast.setting import Setting, Variant
 from lab.find import Era
-from lab.wire.divert import Openings, apply, available_here, confined, hosts_file, marking
+from lab.wire.divert import Openings, apply, available_here, confined, hosts_file, marking, port_of
 from lab.wire.namespaces import HostError
 from lab.wire.process import WireProcess
 
@@ -28,17 +27,27 @@ SERVICES = ["inventory"]  # whom somebody calls
 class Diverted:
     """What the kernels of both hosts are told, and how services and sidecars are started there."""
 
-    def __init__(self, setting: Setting, wire: WireProcess, hidden: Path) -> None:
-        """hidden: the folder of keys. Until a sidecar listens nothing goes out or in.
+    def __init__(self, setting: Setting, wire: WireProcess, hidden: Sequence[Path]) -> None:
+        """hidden: from services. Until a sidecar listens nothing goes out or in.
 
         Raises HostError.
         """
         self._package = setting.era.package
         self._wire = wire
-        self._hidden = [hidden, setting.directory / "secret"]
+        self._hidden = list(hidden)
         self._on_wire: dict[str, int] = {}  # ports, by who listens there
+        self._doors: tuple[int, ...] = ()  # of the ruler, where everybody may come
         apply(wire.orders, Openings())
         apply(wire.inventory, Openings())
+
+    def let_to(self, ports: Sequence[int], for_all: bool) -> None:
+        """The ruler listens at these ports of inventory's host. for_all: not only sidecars may ask
+        it, as it finds out itself who comes. Raises HostError.
+        """
+        self._doors = tuple(ports) if for_all else ()
+        self._on_wire |= {f"ruler {port}": port for port in ports}
+        apply(self._wire.orders, Openings(doors=self._doors))
+        apply(self._wire.inventory, Openings(wire=tuple(ports), doors=self._doors))
 
     def service(self, variant: Variant, folder: Path) -> Variant:
         """The same service without rights. folder: of its own socket, made if it is not there."""
@@ -55,14 +64,15 @@ class Diverted:
         """The same sidecar, with the right to mark what it sends and no other."""
         return replace(variant, argv=marking(self._program(variant)))
 
-    def open(self, instance: str, listens: Mapping[str, str], registry_url: str) -> None:
+    def open(self, instance: str, listens: Mapping[str, str]) -> None:
         """The sidecar of this instance listens: let those in who may come. Raises HostError."""
-        inbound = _port(listens["inbound"])
+        inbound = port_of(listens["inbound"])
         if instance == "orders":
-            apply(self._wire.orders, Openings(_port(listens["outbound"]), inside=(inbound,)))
+            outbound = port_of(listens["outbound"])
+            apply(self._wire.orders, Openings(outbound, inside=(inbound,), doors=self._doors))
             return
-        self._on_wire |= {instance: inbound, "registry": _port(registry_url)}
-        apply(self._wire.inventory, Openings(wire=tuple(self._on_wire.values())))
+        self._on_wire[instance] = inbound
+        apply(self._wire.inventory, Openings(wire=tuple(self._on_wire.values()), doors=self._doors))
 
     def _program(self, variant: Variant) -> list[str]:
         return list(variant.argv) or [sys.executable, "-m", self._package]
@@ -72,11 +82,12 @@ def require_transparent(era: Era, form: str, proxy: str) -> None:
     """Raises ValueError where it makes no sense, HostError where this machine cannot."""
     if not era.has_sidecars:
         raise ValueError(f"transparent: era {era.number} has no sidecars, era 5 has")
-    if form != "real" or proxy:
+    if form != "real" or (proxy and not era.has_control_plane):
         raise ValueError("transparent: accepted on a real wire, with the era's own sidecar")
     if reason := available_here():
         raise HostError(reason)
 
 
-def _port(url: str) -> int:
-    return int(urlsplit(url).port or 80)
+def can_divert(era: Era, form: str) -> bool:
+    """Whether an era that is made for it can run so here."""
+    return era.has_control_plane and form == "real" and not available_here()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -55,6 +57,8 @@ class Setting:
     catalogue: Path | None
     proxy: str = ""  # what is bought for the era's sidecars; empty: the era's own
     is_transparent: bool = False  # its services are led to their sidecars, see diverted.py
+    intent: Path | None = None  # what is wanted of the whole mesh; None: as the era has it
+    versions: dict[str, str] = field(default_factory=dict)  # of instances that are not the first
 
     @property
     def inventory_host(self) -> str:
@@ -65,6 +69,16 @@ class Setting:
     def goods(self) -> list[str]:
         """How an inventory is told what it sells."""
         return ["--catalogue", str(self.catalogue.resolve())] if self.catalogue else []
+
+    def version_of(self, instance: str) -> str:
+        """Of which version it says it is; empty for orders, who has none."""
+        return "" if instance == "orders" else self.versions.get(instance, "v1")
+
+    def short_folder(self) -> Path:
+        """One whose name leaves room for a socket's, which may be no longer than 107 letters."""
+        folder = Path(tempfile.mkdtemp(prefix="eras-"))
+        self.ends.callback(shutil.rmtree, folder, ignore_errors=True)
+        return folder
 
     def store(self, role: str) -> Path:
         """The SQLite file of `orders`, or the one that all inventories share."""

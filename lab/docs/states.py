@@ -16,6 +16,7 @@ from lab.docs import DocsError, svg
 CELL_WIDTH, CELL_HEIGHT = 190, 92
 BOX_WIDTH, BOX_HEIGHT = 122, 30
 LOOP_WIDTH, LOOP_DEPTH = 44, 30  # below its box, from a state to itself
+ASIDE, ASIDE_UPRIGHT = 9.0, 32.0  # of two arrows there and back: words are wider than high
 MARGIN = 14
 
 Place = tuple[int, int]  # column, row
@@ -111,7 +112,8 @@ def _arrow(arrow: Arrow, placed: Mapping[str, Sequence[Place]], has_twin: bool) 
     (x1, y1), (x2, y2) = min(ways, key=lambda way: math.dist(*way))
     length = math.hypot(x2 - x1, y2 - y1) or 1.0
     across_x, across_y = -(y2 - y1) / length, (x2 - x1) / length
-    aside = 9.0 if has_twin else 0.0
+    apart = ASIDE_UPRIGHT if abs(y2 - y1) > abs(x2 - x1) else ASIDE
+    aside = apart if has_twin else 0.0
     x1, x2 = x1 + aside * across_x, x2 + aside * across_x
     y1, y2 = y1 + aside * across_y, y2 + aside * across_y
     begin_x, begin_y = _edge(x1, y1, x2, y2)

@@ -44,15 +44,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--proxy",
+        "--data-plane",
         default="python",
         metavar="NAME",
-        help="of the sidecars, from era 5 on: python (ours), haproxy, nginx or envoy",
+        help="of the sidecars: python (ours); era 5: haproxy, nginx or envoy; era 6: envoy",
     )
     parser.add_argument(
         "--transparent",
-        action="store_true",
-        help="from era 5 on, real wire: nothing that a service sends can pass its sidecar by",
+        action=argparse.BooleanOptionalAction,
+        help="real wire, era 5 and 6: nothing that a service sends can pass its sidecar by "
+        "(era 6: so if this machine can)",
     )
+    parser.add_argument("--intent", type=Path, metavar="FILE", help="era 6: the first one")
     knobs = parser.add_argument_group("the wire's knobs, for both directions (default: perfect)")
     for name, kind in KNOBS.items():
         if name in SAID:
@@ -102,6 +105,7 @@ def stage_for(options: argparse.Namespace, **more: Any) -> Stage:
         instances=options.instances,
         proxy="" if options.proxy == "python" else options.proxy,
         transparent=options.transparent,
+        intent=options.intent,
     )
     try:
         for direction in ("there", "back"):

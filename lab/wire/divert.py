@@ -21,8 +21,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from lab.wire.namespaces import Host, HostError, available
+from lab.wire.namespaces import INVENTORY_ADDRESS, Host, HostError, available
 
 HERE = Path(__file__).parent
 TABLE = "eras"
@@ -39,17 +40,20 @@ class Openings:
     """Ports of one host.
 
     outbound: on loopback, of the sidecar that takes what the service sends; 0: it is refused.
-    inside: on loopback, where whoever is in the host may connect. wire: where others may.
+    inside: on loopback, where whoever is in the host may connect. wire: where others may. doors: of
+    inventory's host, where everybody may, as they ask who comes.
     """
 
     outbound: int = 0
     inside: tuple[int, ...] = ()
     wire: tuple[int, ...] = ()
+    doors: tuple[int, ...] = ()
 
 
 def rules(openings: Openings, mark: int = MARK) -> str:
     """What `nft -f` reads: the rules of one host, instead of those that it had."""
     passes = f"meta mark {mark} accept"
+    there = f"ip daddr {INVENTORY_ADDRESS}"
     first = "tcp flags & (fin | syn | rst | ack) == syn"
     free = (*openings.inside, *([openings.outbound] if openings.outbound else []))
     led = f"meta l4proto tcp redirect to :{openings.outbound}" if openings.outbound else ""
@@ -61,12 +65,14 @@ table inet {TABLE} {{
         type nat hook output priority -100;
         {passes}
         {_ports("ip daddr 127.0.0.1", openings.inside)}
+        {_ports(there, openings.doors)}
         {led}
     }}
     chain leave {{
         type filter hook output priority 0;
         {passes}
         {_ports("ip daddr 127.0.0.1", free)}
+        {_ports(there, openings.doors)}
         {first} reject with tcp reset
         meta l4proto tcp accept
         reject
@@ -85,6 +91,11 @@ table inet {TABLE} {{
 
 def _ports(where: str, ports: Sequence[int]) -> str:
     return f"{where} tcp dport {{ {', '.join(map(str, ports))} }} accept" if ports else ""
+
+
+def port_of(url: str) -> int:
+    """Of http://HOST:PORT, or any other scheme."""
+    return int(urlsplit(url).port or 80)
 
 
 def hosts_file(services: Sequence[str]) -> str:

@@ -74,15 +74,20 @@ def refusal(failure: CallFailed, is_last: bool, method: bytes = b"") -> bytes:
     return answer
 
 
-def misunderstanding(error: BadMessage) -> bytes:
-    """What is no request, as far as we can tell; its end nobody knows, so this is the last."""
+def misunderstanding(error: BadMessage, is_certain: bool = True) -> bytes:
+    """What is no request, as far as we can tell; its end nobody knows, so this is the last.
+
+    is_certain: nothing of it was passed on to anybody, who might have begun to do something.
+    """
     told = {"outcome": "invalid", "detail": str(error), "field": "the request"}
-    return _problem(error.status, told, [b"X-Certain: true"], is_last=True)
+    fields = [b"X-Certain: true" if is_certain else b"X-Certain: false"]
+    return _problem(error.status, told, fields, is_last=True)
 
 
-def too_slow() -> bytes:
+def too_slow(is_certain: bool = True) -> bytes:
     """A request that did not become whole in time."""
-    return misunderstanding(BadMessage("the request did not arrive in time", 408))
+    late = BadMessage("the request did not arrive in time", 408)
+    return misunderstanding(late, is_certain)
 
 
 def _problem(status: int, told: Mapping[str, object], fields: list[bytes], is_last: bool) -> bytes:

@@ -67,18 +67,52 @@ class Body:
         return LAST if self.size < 0 else b""
 
 
-async def relay(body: Body, source: Connection, sink: Connection, silence_s: float) -> None:
+class Patience:
+    """How long a side may still keep us waiting: to wait spends it, and bytes earn it again.
+
+    So a silence ends, and so does a trickle, as neither may hold a place for ever; whoever sends
+    (or reads) as fast as it should is waited for however much there is.
+    """
+
+    __slots__ = ("_least_bytes_per_s", "_most_s", "left_s")
+
+    def __init__(self, left_s: float, most_s: float, least_bytes_per_s: float) -> None:
+        """most_s: the longest silence. least_bytes_per_s: 0: any byte earns all of it again."""
+        self.left_s = min(left_s, most_s)
+        self._most_s = most_s
+        self._least_bytes_per_s = least_bytes_per_s
+
+    def wait(self, waited_s: float, length: int) -> None:
+        """So long it took until so many bytes had come, or gone."""
+        rate = self._least_bytes_per_s
+        earned_s = length / rate if rate else self._most_s
+        self.left_s = min(self.left_s - waited_s + earned_s, self._most_s)
+
+    def __repr__(self) -> str:
+        return f"<Patience {self.left_s:.3f} of {self._most_s:g} s>"
+
+
+async def relay(
+    body: Body, source: Connection, sink: Connection, sends: Patience, reads: Patience
+) -> None:
     """Send a body on as it comes, as fast as the slower side reads.
 
-    silence_s: how long either side may do nothing. Raises as `Body.piece` does.
+    sends, reads: what either side has left. Raises as `Body.piece` does.
     """
+    unread = 0
     while not body.is_over:
-        source.deadline = time.monotonic() + silence_s
+        began = time.monotonic()
+        source.deadline = began + sends.left_s
         data = await body.piece()
+        now = time.monotonic()
+        sends.wait(now - began, len(data))
         if data:
             sink.write(body.framed(data))
+            unread += len(data)
         if sink.is_full:
-            sink.deadline = time.monotonic() + silence_s
+            sink.deadline = now + reads.left_s
             await sink.drained()
             sink.deadline = NEVER
+            reads.wait(time.monotonic() - now, unread)
+            unread = 0
     sink.write(body.end)

@@ -32,7 +32,9 @@ class LimitsConfig:
     """What strangers and slow peers may cost.
 
     head_s: for a whole head to arrive. idle_s: a connection kept alive between two requests.
-    body_s: the longest silence inside a body. replay_bytes: the largest body kept for a retry.
+    body_s: the longest silence inside a body. least_body_bytes_per_s: how fast who sends a large
+    body, or reads one, is on the whole; to a sender the request's deadline is grace, to a reader
+    body_s; 0: only silences count. replay_bytes: the largest body kept for a retry.
     most_buffer_bytes: in each direction of a connection, before the sender is made to wait.
     """
 
@@ -42,6 +44,7 @@ class LimitsConfig:
     head_s: float = 10.0
     idle_s: float = 60.0
     body_s: float = 30.0
+    least_body_bytes_per_s: int = 4096
     replay_bytes: int = 65536
     most_buffer_bytes: int = 65536
 
@@ -52,6 +55,7 @@ class LimitsConfig:
         require_number(self, "head_s", SHORTEST_S, LONGEST_S)
         require_number(self, "idle_s", SHORTEST_S, LONGEST_S)
         require_number(self, "body_s", SHORTEST_S, LONGEST_S)
+        require_whole(self, "least_body_bytes_per_s", 0, 2**30)
         require_whole(self, "replay_bytes", 0, 2**30)
         require_whole(self, "most_buffer_bytes", 4096, 2**30)
 

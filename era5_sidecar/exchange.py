@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from era4_framework.errors import BadAnswer, ConnectionLost, Timeout, Unreachable
-from era5_sidecar.bodies import Body, relay
+from era5_sidecar.bodies import Body, Patience, relay
 from era5_sidecar.chunked import LAST, chunk_of
 from era5_sidecar.config import LimitsConfig
 from era5_sidecar.connection import NEVER, Cut
@@ -22,7 +22,7 @@ MOST_KEPT_BYTES = 65536  # of an answer that is judged before it is relayed
 class Question:
     """A request as it goes to an instance. Its body may have a rest that is still to come."""
 
-    __slots__ = ("_start", "fields", "head", "is_whole", "luggage", "rest", "timeout_s")
+    __slots__ = ("_start", "fields", "grace_s", "head", "is_whole", "luggage", "rest", "timeout_s")
 
     def __init__(self, head: RequestHead, start: bytes, rest: Body | None) -> None:
         """start: of the body, read already. rest: None if that was all."""
@@ -31,7 +31,8 @@ class Question:
         self.is_whole = rest is None  # so it can be sent again
         self.fields = b""  # ours, added to its head
         self.luggage = b""  # what goes on beside the trace
-        self.timeout_s = 0.0
+        self.timeout_s = 0.0  # for the answer, once all is sent
+        self.grace_s = 0.0  # for the rest, beyond what its bytes earn
         if head.size < 0 and (start or rest is None):
             start = chunk_of(start) + (LAST if rest is None else b"")
         self._start = start
@@ -78,7 +79,8 @@ async def ask(
         up.deadline = until
         up.write(question.wire())
         if question.rest is not None:
-            upload = Upload(question.rest, question.timeout_s, caller, up, limits.body_s)
+            times_s = question.grace_s, question.timeout_s
+            upload = Upload(question.rest, *times_s, caller, up, limits)
         head = _answer(await up.read_head(limits.most_head_bytes), question, limits)
         while head.status < 200:  # interim answers end here: RFC 9110, section 15.2
             head = _answer(await up.read_head(limits.most_head_bytes), question, limits)
@@ -156,7 +158,10 @@ async def _relay_pieces(
         added += LAST_ANSWER
     caller.has_answer = True
     caller.write(b"%b%b\r\n" % (head.start(), added))
-    await relay(Body(up, head.size), up, caller, limits.body_s)
+    longest_s = limits.body_s
+    sends = Patience(longest_s, longest_s, 0)  # an answer may trickle, as one of events does
+    reads = Patience(longest_s, longest_s, limits.least_body_bytes_per_s)
+    await relay(Body(up, head.size), up, caller, sends, reads)
 
 
 def _meaning(

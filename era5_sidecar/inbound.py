@@ -15,10 +15,9 @@ from era5_sidecar.discovery import Instance
 from era5_sidecar.exchange import Question, ask
 from era5_sidecar.filters import Admission
 from era5_sidecar.http1 import RequestHead, ResponseHead
-from era5_sidecar.side import NO_BODY, body_of, forget_body
 from era5_sidecar.tls import peer_name
 from era5_sidecar.tracing import Span, Spans, luggage
-from era5_sidecar.upload import CallerGone, FromCaller
+from era5_sidecar.upload import NO_BODY, CallerGone, FromCaller, body_of, forget_body
 from era5_sidecar.upstream import Dialling, Endpoint
 from era5_sidecar.watching import Watching
 
@@ -95,7 +94,7 @@ class Inbound:
         now = time.monotonic()
         question = Question(request, start, body)
         question.fields = fields
-        question.timeout_s = max(0.001, deadline.left_s(now))
+        question.grace_s = question.timeout_s = max(0.001, deadline.left_s(now))
         self.waits[span.id] = deadline
         self._admission.in_flight += 1  # not before: who sends slowly takes nobody's place
         try:

@@ -20,10 +20,9 @@ from era5_sidecar.discovery import Instance
 from era5_sidecar.exchange import UNCERTAIN, Question, Reply, ask
 from era5_sidecar.filters import Call
 from era5_sidecar.http1 import RequestHead
-from era5_sidecar.side import NO_BODY, body_of
 from era5_sidecar.tracing import Span, Spans, luggage
 from era5_sidecar.transparent import was_going_to
-from era5_sidecar.upload import CallerGone, FromCaller
+from era5_sidecar.upload import NO_BODY, CallerGone, FromCaller, body_of
 from era5_sidecar.upstream import Dialling, Upstream
 from era5_sidecar.watching import Watching
 
@@ -110,6 +109,7 @@ class Outbound:
         deadline = Deadline.after(now, upstream.config.deadline_s)
         if span.parent in self._waits:
             deadline = self._waits[span.parent].sooner(deadline)
+        question.grace_s = deadline.left_s(now)
         call = Call(upstream, deadline, request.may_repeat, now)
         try:
             while not status:

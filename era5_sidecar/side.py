@@ -11,7 +11,6 @@ from typing import Any, Protocol
 
 from era4_framework.errors import CallFailed
 from era5_sidecar import answers
-from era5_sidecar.bodies import Body
 from era5_sidecar.config import LimitsConfig
 from era5_sidecar.connection import NEVER, Cut, Sweep
 from era5_sidecar.fields import BadMessage
@@ -19,10 +18,8 @@ from era5_sidecar.http1 import RequestHead
 from era5_sidecar.upload import CallerGone, FromCaller
 from era5_sidecar.waiting import TooLate, resume
 
-QUICKACK = getattr(socket, "TCP_QUICKACK", None)  # Linux has it
 LINGER_S = 1.0  # how long we read what nobody wants, so that the refusal is not lost with it
 LINGER_BYTES = 1 << 20
-NO_BODY: tuple[bytes, None] = (b"", None)
 
 
 class Serves(Protocol):
@@ -85,6 +82,7 @@ class Caller(FromCaller):
         self._door = door
         self.asking = None
         self.has_answer = False
+        self.is_passed_on = False
         self.is_spent = False
         self.peer = ""
 
@@ -125,7 +123,7 @@ async def serve(caller: FromCaller, side: Serves) -> None:
             if head is None:
                 break
             caller.deadline = NEVER
-            caller.has_answer = False
+            caller.has_answer = caller.is_passed_on = False
             is_asked = True
             request = RequestHead(head, limits.most_headers)
             caller.is_spent = request.is_last or side.is_leaving
@@ -133,11 +131,11 @@ async def serve(caller: FromCaller, side: Serves) -> None:
             if caller.is_spent and request.size:  # perhaps its body is still on its way
                 await _linger(caller)
     except BadMessage as error:
-        await _say_last(caller, answers.misunderstanding(error))
+        await _say_last(caller, answers.misunderstanding(error, not caller.is_passed_on))
         side.refused(caller, error)
     except TooLate as error:
         if caller.buffer or is_asked:  # who is just idle would take it for its next answer
-            await _say_last(caller, answers.too_slow())
+            await _say_last(caller, answers.too_slow(not caller.is_passed_on))
             side.refused(caller, error)
     except CallFailed as error:
         await _say_last(caller, answers.refusal(error, is_last=True))
@@ -170,44 +168,3 @@ async def _linger(caller: FromCaller) -> None:
         caller.transport.write_eof()
         while heard < LINGER_BYTES:
             heard += len(await caller.read_piece())
-
-
-def hurry(caller: FromCaller) -> None:
-    """Acknowledge what has come. Who sends head and body apart with Nagle's algorithm on (RFC 896;
-    urllib3 does, to a proxy) waits for that, and kernels delay it 40 ms (RFC 1122, 4.2.3.2).
-    """
-    connection = caller.transport.get_extra_info("socket")
-    if QUICKACK is not None and connection.family != socket.AF_UNIX:
-        connection.setsockopt(socket.IPPROTO_TCP, QUICKACK, 1)
-
-
-async def body_of(
-    request: RequestHead, caller: FromCaller, limits: LimitsConfig
-) -> tuple[bytes, Body | None]:
-    """The body as far as it is small enough to be sent twice, and where a rest comes from."""
-    size = request.size
-    if request.expects_continue and not caller.buffer:
-        caller.write(answers.CONTINUE)
-    if 0 < size <= len(caller.buffer) and size <= limits.replay_bytes:  # the usual case
-        start, caller.buffer = caller.buffer[:size], caller.buffer[size:]
-        return start, None
-    if not caller.buffer:
-        hurry(caller)
-    body = Body(caller, size)
-    caller.deadline = time.monotonic() + limits.body_s
-    if size > limits.replay_bytes:
-        start = await body.piece()
-    else:
-        start = await body.whole(limits.replay_bytes)
-    caller.deadline = NEVER
-    return start, None if body.is_over else body
-
-
-def forget_body(request: RequestHead, caller: FromCaller) -> None:
-    """A refused request's body stands before the next request: skip it, or make this the last."""
-    if request.size == 0:
-        return
-    if 0 < request.size <= len(caller.buffer):
-        caller.buffer = caller.buffer[request.size :]
-    else:
-        caller.is_spent = True

@@ -12,6 +12,7 @@
 | shedding | circuit breaker of the app's cluster |
 | rules who may | RBAC |
 | slow head, silent body | request headers timeout, stream idle timeout: off unless set |
+| the least rate of a body | none: a time for all of it (`request_timeout`), however large |
 | traceparent for calls without one | its tracer, told to report nowhere |
 | one file, reloaded on SIGHUP | read once; who lives where is in files that it watches |
 | health of the app decides about the lease | the shell beside it does that (rewrite.py) |

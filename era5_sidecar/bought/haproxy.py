@@ -13,6 +13,7 @@
 | shedding | a limit on the connections to the app |
 | rules who may | `http-request deny` |
 | slow head, silent body | `timeout http-request`, `timeout client` |
+| the least rate of a body | none; what fits its buffer has the time of a head, outbound |
 | traceparent | made of a UUID, or the caller's with a new span |
 | metrics | its Prometheus exporter: no histogram, nothing per caller |
 | certainly not executed | only what its own rules refuse: a 503 may follow a lost attempt |

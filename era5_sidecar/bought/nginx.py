@@ -13,6 +13,7 @@
 | shedding | `limit_conn`, which counts requests, not idle connections |
 | rules who may | a `map` over caller, method and path |
 | slow head, silent body | `client_header_timeout`, `client_body_timeout` |
+| the least rate of a body | none: `client_body_timeout`, too, is between two reads |
 | traceparent | a `map`: made of its request id, or the caller's with a new span |
 | metrics | seven numbers (`stub_status`): no histogram, nothing per caller |
 | certainly not executed | by the bytes that it sent to any instance |

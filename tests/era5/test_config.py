@@ -151,6 +151,7 @@ WRONG = [  # (key, what the sample says, what is said instead, what is told)
     ("limits.head_s", "10.0", "0", f"is 0: {NUMBER} 0.001"),
     ("limits.idle_s", "60.0", "4000", f"is 4000: {NUMBER} 0.001 to 3600"),
     ("limits.body_s", "30.0", "0", f"is 0: {NUMBER} 0.001"),
+    ("limits.least_body_bytes_per_s", "4096", "-1", f"is -1: {WHOLE} 0"),
     ("limits.replay_bytes", "65536", "-1", f"is -1: {WHOLE} 0"),
     ("limits.most_buffer_bytes", "65536", "1", f"is 1: {WHOLE} 4096"),
     ("log.path", '""', "1", 'is 1: accepted is the path of a file, "-" for stdout'),

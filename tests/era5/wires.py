@@ -27,6 +27,7 @@ from era5_sidecar.upstream import Dialling, Endpoint, ToUpstream
 from era5_sidecar.watching import Watching
 
 HIGH_BYTES = 65536  # of what was written and not heard: asyncio's mark
+LOW_BYTES = HIGH_BYTES // 4  # below which it may be written again
 ARRIVES_BYTES = 65536  # at once
 LONG_S = 1000.0
 
@@ -72,6 +73,15 @@ class Wire:
         """From now on it reads, or it does not."""
         self._listens = listens
         self._hear()
+        self._settle()
+
+    def read(self, count: int) -> None:
+        """So many bytes, and then it listens no more."""
+        self._listens = False
+        self.heard += self._unheard[:count]
+        del self._unheard[:count]
+        if len(self._unheard) <= LOW_BYTES:
+            self._protocol.resume_writing()
         self._settle()
 
     def end(self) -> None:

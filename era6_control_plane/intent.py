@@ -8,6 +8,7 @@ checked as a whole (intent_rules.py) before anybody is told.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -25,6 +26,21 @@ from era5_sidecar.config_text import is_name, require_flag, require_path
 
 STRICT, PERMISSIVE = "strict", "permissive"
 ALL = 100  # what the weights of one route add up to
+FIELD = re.compile(r"[A-Za-z0-9-]+")
+VALUE = re.compile(r"[!-~]+( +[!-~]+)*")
+NOT_PASSED_ON = {  # they end at the next proxy (RFC 9110, 7.6.1), or are its own affair
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+}
 
 
 @dataclass(frozen=True)
@@ -61,8 +77,9 @@ class FaultIntent:
         require_number(self, "delay_s", 0, LONGEST_S)
         require_number(self, "delay_percent", 0, 100)
         require_number(self, "abort_percent", 0, 100)
-        if self.abort_status:
-            require_whole(self, "abort_status", 400, 599)
+        require_whole(self, "abort_status", 0, 599)
+        accepted = "0, or a status from 400 to 599"
+        require_that(not 0 < self.abort_status < 400, self, "abort_status", accepted)
         accepted = "a delay or an abort: a fault of neither is none"
         require_that(bool(self.delay_s or self.abort_status), self, "delay_s", accepted)
 
@@ -88,23 +105,33 @@ class RouteIntent:
     def __post_init__(self) -> None:
         require_one_of(self, "method", (*METHODS, ANYONE))
         require_path(self, "path")
+        self._check_headers()
+        self._check_weights()
+        require_whole(self, "attempts", 0, 10)
+        for key in ("deadline_s", "try_timeout_s"):
+            require_number(self, key, 0, LONGEST_S)
+            accepted = f"0, or a number from {SHORTEST_S:g}"
+            require_that(not 0 < getattr(self, key) < SHORTEST_S, self, key, accepted)
+
+    def _check_headers(self) -> None:
         for name, value in self.headers.items():
-            is_field = name and name.isascii() and name.replace("-", "").isalnum()
-            if not is_field or not isinstance(value, str) or not value.isprintable():
-                accepted = "names of letters, digits and -, and printable text"
-                raise not_accepted("headers", {name: value}, accepted)
+            if not FIELD.fullmatch(name) or name.lower() in NOT_PASSED_ON:
+                accepted = "names of letters, digits and -, of headers that belong to the request"
+                raise not_accepted(f"headers.{name}", value, f"{accepted} and not to a connection")
+            if not isinstance(value, str) or not VALUE.fullmatch(value):
+                accepted = "what a header may say: ASCII, with no space around it"
+                raise not_accepted(f"headers.{name}", value, accepted)
+        if len({name.lower() for name in self.headers}) < len(self.headers):
+            raise not_accepted("headers", dict(self.headers), "each name once: case does not count")
+
+    def _check_weights(self) -> None:
         for version, weight in self.to.items():
             if not is_name(version) or type(weight) is not int or not 0 <= weight <= ALL:
                 accepted = f"versions' names, each with a whole number from 0 to {ALL}"
-                raise not_accepted("to", {version: weight}, accepted)
+                raise not_accepted(f"to.{version}", weight, accepted)
         if self.to and sum(self.to.values()) != ALL:
             told = f"weights that add up to {ALL}; these add up to {sum(self.to.values())}"
             raise not_accepted("to", dict(self.to), told)
-        for key in ("deadline_s", "try_timeout_s"):
-            if getattr(self, key):
-                require_number(self, key, SHORTEST_S, LONGEST_S)
-        if self.attempts:
-            require_whole(self, "attempts", 1, 10)
 
 
 @dataclass(frozen=True)
@@ -129,9 +156,9 @@ class ServiceIntent:
     routes: tuple[RouteIntent, ...] = ()
 
     def __post_init__(self) -> None:
-        for version in self.versions:
-            if not is_name(version):
-                raise not_accepted("versions", version, "names of 1 to 64 of A-Z a-z 0-9 . _ -")
+        if not isinstance(self.versions, tuple) or not all(map(is_name, self.versions)):
+            accepted = "a list of names, 1 to 64 of A-Z a-z 0-9 . _ - each"
+            raise not_accepted("versions", self.versions, accepted)
         require_flag(self, "is_edge")
         require_whole(self, "most_in_flight", 1, 100_000)
         require_number(self, "inbound_deadline_s", SHORTEST_S, LONGEST_S)

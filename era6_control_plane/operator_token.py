@@ -1,4 +1,4 @@
-"""The secret by which the control plane knows its operator: one file, which only its owner reads."""
+"""The secret by which the control plane knows its operator: a file that only its owner reads."""
 
 from __future__ import annotations
 

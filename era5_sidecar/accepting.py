@@ -14,6 +14,7 @@ import ssl
 from typing import Any, Protocol
 
 AT_ONCE = 64  # connections are taken before those inside are served again
+HANDSHAKE = b"\x16"  # the type of TLS's first record: RFC 8446, section 5.1
 REST_S = 0.1  # where no file is left; who connects waits in the kernel
 
 
@@ -38,11 +39,14 @@ class Accepting:
         door: Doorkeeper,
         guard: ssl.SSLContext | None = None,
         within_s: float = 10.0,
+        is_permissive: bool = False,
     ) -> None:
         """guard: who comes must pass it; another one may be set, for all who come then.
-        within_s: for its handshake. To be made where a loop runs. Raises OSError.
+        within_s: for its handshake. is_permissive: who begins without TLS comes in unguarded. To be
+        made where a loop runs. Raises OSError.
         """
         self.guard = guard
+        self.is_permissive = is_permissive
         self.within_s = within_s
         self._door = door
         self._at = at.dup()
@@ -89,12 +93,35 @@ class Accepting:
         task.add_done_callback(self._letting_in.discard)
 
     async def _let_in(self, connection: socket.socket, knocked: asyncio.Protocol) -> None:
-        within_s = self.within_s if self.guard else None
         try:
+            guard = self.guard
+            if guard and self.is_permissive:
+                guard = guard if await self._begins_tls(connection) else None
+            within_s = self.within_s if guard else None
             await self._loop.connect_accepted_socket(
-                lambda: knocked, connection, ssl=self.guard, ssl_handshake_timeout=within_s
+                lambda: knocked, connection, ssl=guard, ssl_handshake_timeout=within_s
             )
         except OSError:  # SSLError among them: it could not prove who it is
             pass
         finally:
             self._door.forget(knocked)
+
+    async def _begins_tls(self, connection: socket.socket) -> bool:
+        """What its first byte says, which stays where it is. Raises OSError, TimeoutError too."""
+        connection.setblocking(False)
+        has_come = self._loop.create_future()
+        self._loop.add_reader(connection, _note, has_come)
+        try:
+            async with asyncio.timeout(self.within_s):
+                await has_come
+            return connection.recv(1, socket.MSG_PEEK) in (HANDSHAKE, b"")
+        except OSError:
+            connection.close()
+            raise
+        finally:
+            self._loop.remove_reader(connection)
+
+
+def _note(has_come: asyncio.Future[None]) -> None:
+    if not has_come.done():
+        has_come.set_result(None)

@@ -74,6 +74,17 @@ def refusal(failure: CallFailed, is_last: bool, method: bytes = b"") -> bytes:
     return answer
 
 
+def injected(status: int, is_last: bool, method: bytes = b"") -> bytes:
+    """What somebody wished to see go wrong. Nobody was asked."""
+    told = {
+        "outcome": "unavailable",
+        "detail": "injected on purpose: a fault that a route asks for",
+        "certain": True,
+    }
+    answer = _problem(status, told, [b"X-Certain: true"], is_last)
+    return answer[: answer.index(END) + len(END)] if method == b"HEAD" else answer
+
+
 def misunderstanding(error: BadMessage, is_certain: bool = True) -> bytes:
     """What is no request, as far as we can tell; its end nobody knows, so this is the last.
 
@@ -91,7 +102,7 @@ def too_slow(is_certain: bool = True) -> bytes:
 
 
 def _problem(status: int, told: Mapping[str, object], fields: list[bytes], is_last: bool) -> bytes:
-    reason = REASONS[status]
+    reason = REASONS.get(status) or b"Injected"
     kind = {"type": "about:blank", "title": reason.decode(), "status": status}
     body = json.dumps({**kind, **told}).encode()
     lines = [

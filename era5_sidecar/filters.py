@@ -26,7 +26,8 @@ from era4_framework.policies.deadline import BadDeadline, Deadline
 from era5_sidecar.config import ANYONE, InboundConfig
 from era5_sidecar.fields import BadMessage
 from era5_sidecar.http1 import RequestHead
-from era5_sidecar.upstream import Endpoint, Upstream
+from era5_sidecar.upstream import Endpoint
+from era5_sidecar.ways import Way
 
 # Spellings of a path that some servers resolve and others do not: what we allow must be what our
 # service reads (RFC 3986, section 6.2.2). Where only a part of it is allowed, these are refused.
@@ -125,16 +126,16 @@ class Call:
         "_permit",
         "_tried",
         "_upstream",
+        "_way",
         "asked",
         "attempt",
         "lost",
     )
 
-    def __init__(
-        self, upstream: Upstream, deadline: Deadline, may_repeat: bool, now: float
-    ) -> None:
+    def __init__(self, way: Way, deadline: Deadline, may_repeat: bool, now: float) -> None:
         """may_repeat: whether its receiver takes two of it for one."""
-        self._upstream = upstream
+        self._way = way
+        self._upstream = upstream = way.upstream
         self._deadline = deadline
         self._may_repeat = may_repeat
         self._permit: Permit | None = None
@@ -169,7 +170,7 @@ class Call:
 
     def timeout_s(self, now: float) -> float:
         """How long this attempt may take."""
-        return self._deadline.try_timeout_s(now, self._upstream.config.try_timeout_s)
+        return self._deadline.try_timeout_s(now, self._way.client.try_timeout_s)
 
     def told_deadline(self, now: float) -> str:
         """What the next hop is told, in ms."""
@@ -181,7 +182,7 @@ class Call:
         endpoint.in_flight -= 1
         if failure is not None:
             self._tried[endpoint] = now + failure.retry_after_s
-        verdict = judge(failure, allowed_s, self._upstream.config.try_timeout_s).verdict
+        verdict = judge(failure, allowed_s, self._way.client.try_timeout_s).verdict
         if self._permit is not None:
             endpoint.breaker.record(self._permit, verdict, now)
         if isinstance(failure, NoAnswer):
@@ -202,14 +203,14 @@ class Call:
         4. all requests together are sent again too often already
         """
         number = f"attempt {self.attempt}"
-        retry = self._upstream.config.retry
+        retry = self._way.client.retry
         if not judge(failure).may_retry(self._may_repeat):
             raise self._of_all(failure, f"{number}, not to be sent again")
         if self.attempt >= retry.attempts:
             raise self._of_all(failure, f"{number} of {retry.attempts}")
         upstream = self._upstream
         drawn = in_the_draw(upstream.endpoints, lambda each: each.breaker.admits(now), self._tried)
-        pause_s = upstream.backoff.wait_s(self.attempt - 1, rest_s(drawn, self._tried, now))
+        pause_s = self._way.backoff.wait_s(self.attempt - 1, rest_s(drawn, self._tried, now))
         if self._deadline.left_s(now) <= pause_s:
             raise self._of_all(failure, f"{number}, and no time for another")
         if not self._upstream.budget.try_withdraw(now):

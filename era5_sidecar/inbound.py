@@ -20,13 +20,19 @@ from era5_sidecar.tracing import Span, Spans, luggage
 from era5_sidecar.upload import NO_BODY, CallerGone, FromCaller, body_of, forget_body
 from era5_sidecar.upstream import Dialling, Endpoint
 from era5_sidecar.watching import Watching
+from era5_sidecar.ways import NO_RULER, Ruling
 
 
 class Inbound:
     """One side of the proxy. `apply` changes what it is told, for all requests from then on."""
 
     def __init__(
-        self, config: SidecarConfig, dialling: Dialling, spans: Spans, watching: Watching
+        self,
+        config: SidecarConfig,
+        dialling: Dialling,
+        spans: Spans,
+        watching: Watching,
+        ruling: Ruling = NO_RULER,
     ) -> None:
         self.is_leaving = False
         self.waits: dict[bytes, Deadline] = {}  # span that our service was given -> until when
@@ -35,14 +41,18 @@ class Inbound:
         self._watching = watching
         self._admission = Admission(config.inbound)
         self._app = self._endpoint(config)
-        self.apply(config)
+        self.apply(config, ruling)
 
-    def apply(self, config: SidecarConfig) -> None:
+    def apply(self, config: SidecarConfig, ruling: Ruling = NO_RULER) -> None:
         self.config = config.inbound
+        self._is_permissive = ruling.is_permissive
         self.limits = config.limits
         self._service = config.service
         self._is_guarded = config.tls is not None and not config.inbound.is_edge
         self._admission.obey(config.inbound)
+        self.most_age_s = ruling.most_age_s
+        told = ruling.served_by
+        self._added = b"X-Served-By: %b\r\n" % told.encode() if told else b""
         if config.app != self._app.instance.url:
             self._app.close()
             self._app = self._endpoint(config)
@@ -55,8 +65,11 @@ class Inbound:
         return self._admission.in_flight
 
     def welcome(self, caller: FromCaller) -> None:
-        if self._is_guarded:
-            caller.peer = peer_name(caller.transport.get_extra_info("ssl_object"))
+        if not self._is_guarded:
+            return
+        shown = caller.transport.get_extra_info("ssl_object")
+        if shown is not None or not self._is_permissive:
+            caller.peer = peer_name(shown)
 
     def refused(self, caller: FromCaller, failure: Exception) -> None:
         self._watching.refused("inbound", failure)
@@ -100,7 +113,9 @@ class Inbound:
         try:
             if request.size:
                 self._admission.look_again(deadline, now)
-            reply = await ask(self._app, question, caller, self.limits, now, _keeps_none)
+            reply = await ask(
+                self._app, question, caller, self.limits, now, _keeps_none, self._added
+            )
             return reply.head.status
         except CallFailed as failure:
             self._watching.refused("inbound", failure)

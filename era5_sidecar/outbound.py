@@ -7,7 +7,6 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 
-from era4_framework.config import ClientConfig
 from era4_framework.errors import (
     CallFailed,
     NoInstance,
@@ -15,7 +14,8 @@ from era4_framework.errors import (
 )
 from era4_framework.policies.deadline import Deadline
 from era5_sidecar import answers
-from era5_sidecar.config import SidecarConfig, UpstreamConfig
+from era5_sidecar.config import LimitsConfig
+from era5_sidecar.connection import NEVER
 from era5_sidecar.discovery import Instance
 from era5_sidecar.exchange import UNCERTAIN, Question, Reply, ask
 from era5_sidecar.filters import Call
@@ -23,16 +23,20 @@ from era5_sidecar.http1 import RequestHead
 from era5_sidecar.tracing import Span, Spans, luggage
 from era5_sidecar.transparent import was_going_to
 from era5_sidecar.upload import NO_BODY, CallerGone, FromCaller, body_of
-from era5_sidecar.upstream import Dialling, Upstream
+from era5_sidecar.upstream import Asked, Dialling, Upstream
 from era5_sidecar.watching import Watching
+from era5_sidecar.ways import Fault, Steering, Way
 
 
 class Outbound:
     """One side of the proxy. `apply` changes what it is told, for all requests from then on."""
 
+    most_age_s = NEVER  # of our service's connections to us: they prove nothing
+
     def __init__(
         self,
-        config: SidecarConfig,
+        limits: LimitsConfig,
+        steering: Steering,
         dialling: Dialling,
         spans: Spans,
         watching: Watching,
@@ -46,31 +50,33 @@ class Outbound:
         self._watching = watching
         self._waits = waits
         self._rng = rng
-        self._services: dict[bytes, Upstream] = {}
-        self._nobody = Upstream("nobody", ClientConfig(), dialling, rng)
+        self._upstreams: dict[str, Upstream] = {}
+        self._nowhere = Way(Upstream("nobody", Asked("nobody"), dialling, rng))
         self._known: dict[str, tuple[Instance, ...]] = {}
-        self.apply(config)
+        self.apply(limits, steering)
 
-    def apply(self, config: SidecarConfig) -> None:
-        """A service whose numbers have not changed keeps what was learned of its instances."""
-        self.limits = config.limits
-        asked = config.outbound.services if config.outbound else {}
-        services: dict[bytes, Upstream] = {}
-        for name, told in asked.items():
-            upstream = self._kept_or_new(name, told)
+    def apply(self, limits: LimitsConfig, steering: Steering) -> None:
+        """Who is asked still keeps its instances, its connections and what was learned of them."""
+        self.limits = limits
+        upstreams: dict[str, Upstream] = {}
+        for name, told in steering.upstreams.items():
+            upstream = upstreams[name] = self._obedient(name, told)
             static = [Instance(each, each) for each in told.endpoints]
             upstream.know(static or self._known.get(name, ()))
-            services[name.encode()] = services[b"%b:80" % name.encode()] = upstream
-        self._services = services
-        known = ", ".join(asked) or "none"
-        self._nobody.why_nobody = f"no service of this name; accepted: {known}"
+        steering.lead_to(upstreams)
+        self._way = steering.way
+        self._nowhere.upstream.why_nobody = steering.why_nobody()
+        for name in self._upstreams.keys() - upstreams.keys():
+            self._upstreams[name].retire()
+        self._upstreams = upstreams
 
-    def _kept_or_new(self, name: str, told: UpstreamConfig) -> Upstream:
-        before = self._services.get(name.encode())
-        most = told.most_connections
-        if before and (before.config, before.most_connections) == (told.client, most):
-            return before
-        return Upstream(name, told.client, self._dialling, self._rng, most)
+    def _obedient(self, name: str, told: Asked) -> Upstream:
+        upstream = self._upstreams.get(name)
+        if upstream is None:
+            return Upstream(name, told, self._dialling, self._rng)
+        if upstream.told != told:
+            upstream.obey(told)
+        return upstream
 
     def redial(self, dialling: Dialling) -> None:
         """From now on connections are made so, as with other certificates."""
@@ -84,12 +90,12 @@ class Outbound:
         for gone in {each.name for each in self._known.get(name, ())} - there:
             self._watching.metrics.forget(name, gone)
         self._known[name] = tuple(instances)
-        upstream = self._services.get(name.encode())
+        upstream = self._upstreams.get(name)
         if upstream:
             upstream.know(self._known[name])
 
     def upstreams(self) -> list[Upstream]:
-        return [each for name, each in self._services.items() if not name.endswith(b":80")]
+        return list(self._upstreams.values())
 
     def welcome(self, caller: FromCaller) -> None:
         """Whoever reaches this listener is our service: it is on loopback."""
@@ -98,19 +104,22 @@ class Outbound:
         self._watching.refused("outbound", failure)
 
     async def answer(self, request: RequestHead, caller: FromCaller) -> None:
-        now = time.monotonic()
+        begun = now = time.monotonic()
         span = self._spans.below(request.special.get(b"traceparent"))  # of the first attempt
-        upstream = self._services.get(request.host) or self._nobody
+        way = self._way(request) or self._nowhere
         status = 0
         start, rest = await body_of(request, caller, self.limits) if request.size else NO_BODY
         question = Question(request, start, rest)
         question.luggage = luggage(request.special)
+        if way.fault is not None:
+            status = await self._make_trouble(way.fault, question, caller)
+            now = time.monotonic()
         # as long as our caller waits, and never for ever
-        deadline = Deadline.after(now, upstream.config.deadline_s)
+        deadline = Deadline.after(now, way.client.deadline_s)
         if span.parent in self._waits:
             deadline = self._waits[span.parent].sooner(deadline)
         question.grace_s = deadline.left_s(now)
-        call = Call(upstream, deadline, request.may_repeat, now)
+        call = Call(way, deadline, request.may_repeat, now)
         try:
             while not status:
                 reply, failure = await self._attempt(call, question, caller, span)
@@ -124,18 +133,33 @@ class Outbound:
                 raise CallerGone from failure
             caller.is_spent = caller.is_spent or not question.is_whole
             self._watching.refused("outbound", failure)
-            if upstream is self._nobody:
-                failure = self._none_of_that_name(caller)
+            if way is self._nowhere:
+                failure = self._no_way(caller)
             caller.write(answers.refusal(failure, caller.is_spent, request.method))
             status = answers.status_of(failure)
         finally:
-            self._watching.went_out(call, request, status, time.monotonic() - now, span)
+            self._watching.went_out(call, request, status, time.monotonic() - begun, span)
 
-    def _none_of_that_name(self, caller: FromCaller) -> NoInstance:
+    async def _make_trouble(self, fault: Fault, question: Question, caller: FromCaller) -> int:
+        """The status with which it was answered instead of being sent; 0: it goes on."""
+        delay_s, status = fault.draw(self._rng)
+        if delay_s:
+            self._watching.injected("delay")
+            await asyncio.sleep(delay_s)
+        if caller.is_lost:
+            raise CallerGone
+        if not status:
+            return 0
+        self._watching.injected("abort")
+        caller.is_spent = caller.is_spent or not question.is_whole
+        caller.write(answers.injected(status, caller.is_spent, question.head.method))
+        return status
+
+    def _no_way(self, caller: FromCaller) -> NoInstance:
         """Says also where our service was going, if that was not to us."""
         where = was_going_to(caller.transport.get_extra_info("socket"))
         dialled = f"; dialled was {where}" if where else ""
-        return NoInstance(f"{self._nobody.why_nobody}{dialled}")
+        return NoInstance(f"{self._nowhere.upstream.why_nobody}{dialled}")
 
     async def _after(
         self,

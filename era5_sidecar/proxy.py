@@ -33,10 +33,11 @@ from era5_sidecar.outbound import Outbound
 from era5_sidecar.side import Door
 from era5_sidecar.starting import most_callers
 from era5_sidecar.tape import Tape
-from era5_sidecar.tls import client_context, peer_name, server_context
+from era5_sidecar.tls import Identity, peer_name
 from era5_sidecar.tracing import Spans
 from era5_sidecar.upstream import Dialling
 from era5_sidecar.watching import Watching
+from era5_sidecar.ways import NO_RULER, ByName, Ruling, Steering
 
 IDLE_SWEEP_S = 0.25
 LOOK_S = 0.02  # while it drains
@@ -55,25 +56,35 @@ def say(line: str) -> None:
 class Proxy:
     """One process's sidecar. `apply` gives it other numbers without dropping a request."""
 
-    def __init__(self, config: SidecarConfig, rng: random.Random) -> None:
+    def __init__(
+        self, config: SidecarConfig, rng: random.Random, ruling: Ruling = NO_RULER
+    ) -> None:
         """Raises ConfigError for certificates that are none."""
         self.config = config
+        self._identity = _identity(config, ruling)
+        self._is_permissive = ruling.is_permissive
         self.metrics = Metrics()
         self.log = AccessLog(config.log, say)
         self._watching = Watching(config.service, self.metrics, self.log, Tape(config.instance))
         watching = self._watching
         self._fast, self._slow = Sweep(), Sweep(IDLE_SWEEP_S)
         spans = Spans(rng)
-        self.inbound = Inbound(config, self._dialling(config), spans, watching)
-        waits = self.inbound.waits
-        self.outbound = Outbound(config, self._dialling(config), spans, watching, waits, rng)
+        self._dialling = self._how_to_dial(config)
+        self.inbound = Inbound(config, self._dialling, spans, watching, ruling)
+        self.outbound = Outbound(
+            config.limits,
+            _steering(config, ruling),
+            self._dialling,
+            spans,
+            watching,
+            self.inbound.waits,
+            rng,
+        )
         self._doors = {
             "inbound": Door(self.inbound, self._slow, self._most_connections),
             "outbound": Door(self.outbound, self._slow, self._most_connections),
         }
-        tls = config.tls
         self._most_callers = most_callers()
-        self._guard = server_context(tls) if tls and not config.inbound.is_edge else None
         self._listening: list[socket.socket] = []
         self._accepting: dict[str, Accepting] = {}
         self._work: list[asyncio.Task[None]] = []
@@ -84,36 +95,44 @@ class Proxy:
         """Serve on these sockets, by name. Raises OSError."""
         self._listening = [at[name] for name in ("inbound", "outbound") if name in at]
         for name in self._doors.keys() & at.keys():
-            guard = self._guard if name == "inbound" else None
-            within_s = self.config.limits.head_s
-            self._accepting[name] = Accepting(at[name], self._doors[name], guard, within_s)
+            self._accepting[name] = Accepting(at[name], self._doors[name])
+        self._guard()
         host, port = at["inbound"].getsockname()[:2]
         self.url = f"http://{host}:{port}"
         self._begin(self._fast.run())
         self._begin(self._slow.run())
         self._begin(self._write_log())
 
-    async def apply(self, config: SidecarConfig) -> None:
+    async def apply(self, config: SidecarConfig, ruling: Ruling = NO_RULER) -> None:
         """From now on; who is being served is served to the end by what was said before.
 
-        Raises ConfigError for certificates that are none; then nothing has changed.
+        Connections to others are kept if the ruling's identity is the one of before. Raises
+        ConfigError for certificates that are none; then nothing has changed.
         """
-        dialling = self._dialling(config)
-        guard = server_context(config.tls) if config.tls and self._guard else None
+        identity = _identity(config, ruling)
+        is_kept = identity and identity is self._identity and config.limits == self.config.limits
+        self._identity, self._is_permissive = identity, ruling.is_permissive
         if config.log == self.config.log:
             self.log.reopen()
         else:
             self.log.close()
             self.log = self._watching.log = AccessLog(config.log, say)
         self.config = config
-        self.outbound.redial(dialling)
-        self.inbound.apply(config)
-        self.outbound.apply(config)
-        self._guard = guard
-        if guard and self._accepting:
-            # A context cannot unlearn an authority: whoever comes from now on meets another one.
-            self._accepting["inbound"].guard = guard
-            self._accepting["inbound"].within_s = config.limits.head_s
+        if not is_kept:
+            self._dialling = self._how_to_dial(config)
+            self.outbound.redial(self._dialling)
+        self.inbound.apply(config, ruling)
+        self.outbound.apply(config.limits, _steering(config, ruling))
+        self._guard()
+
+    def _guard(self) -> None:
+        """A context cannot unlearn an authority: whoever comes from now on meets another one."""
+        if "inbound" not in self._accepting:
+            return
+        inbound, identity = self._accepting["inbound"], self._identity
+        inbound.guard = identity.server if identity and not self.config.inbound.is_edge else None
+        inbound.within_s = self.config.limits.head_s
+        inbound.is_permissive = self._is_permissive
 
     async def drain(self, settle_s: float, drain_s: float) -> None:
         """Serve on until callers have noticed, then end as soon as nobody is being served.
@@ -138,11 +157,11 @@ class Proxy:
             task.cancel()
         self.log.flush()
 
-    def _dialling(self, config: SidecarConfig) -> Dialling:
+    def _how_to_dial(self, config: SidecarConfig) -> Dialling:
         most = config.limits.most_buffer_bytes
-        if config.tls is None:
+        if self._identity is None:
             return Dialling(self._fast, most)
-        return Dialling(self._fast, most, client_context(config.tls), peer_name)
+        return Dialling(self._fast, most, self._identity.client, peer_name)
 
     def _most_connections(self) -> int:
         """On each side as many as the file says, on both not more than there are files for."""
@@ -162,6 +181,14 @@ class Proxy:
                 if count > told[name]:
                     say(f"{count - told[name]} {trouble}")
                 told[name] = count
+
+
+def _identity(config: SidecarConfig, ruling: Ruling) -> Identity | None:
+    return ruling.identity or (Identity(config.tls) if config.tls else None)
+
+
+def _steering(config: SidecarConfig, ruling: Ruling) -> Steering:
+    return ruling.steering or ByName(config.outbound.services if config.outbound else {})
 
 
 def main(config: Path, ready: Callable[[str], None]) -> None:

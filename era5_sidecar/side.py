@@ -27,6 +27,7 @@ class Serves(Protocol):
 
     limits: LimitsConfig
     is_leaving: bool
+    most_age_s: float  # of a connection: it ends with the first answer after that
 
     def welcome(self, caller: FromCaller) -> None:
         """Somebody has connected. Raises CallFailed if we do not know who it is."""
@@ -75,11 +76,12 @@ class Door:
 class Caller(FromCaller):
     """A caller's connection, and the coroutine that serves it."""
 
-    __slots__ = ("_door",)
+    __slots__ = ("_door", "_idle_at", "born_at")
 
     def __init__(self, door: Door) -> None:
         super().__init__(door.sweep, door.side.limits.most_buffer_bytes)
         self._door = door
+        self.born_at = self._idle_at = time.monotonic()
         self.asking = None
         self.has_answer = False
         self.is_passed_on = False
@@ -102,12 +104,23 @@ class Caller(FromCaller):
 
     def idle_for_s(self, now: float) -> float:
         """How long nothing has come since the last answer, or since it connected; else 0."""
-        if self.deadline == NEVER or self.buffer:
-            return 0.0
-        return now - (self.deadline - self._door.side.limits.idle_s)
+        return 0.0 if self.deadline == NEVER or self.buffer else now - self._idle_at
+
+    def rest(self) -> None:
+        """Nothing is asked: wait for the next request as long as may be."""
+        side = self._door.side
+        self._idle_at = now = time.monotonic()
+        self.deadline = min(now + side.limits.idle_s, self.born_at + side.most_age_s)
+
+    def is_last(self, request: RequestHead) -> bool:
+        """Whether the connection is to end with the answer to this."""
+        side = self._door.side
+        if request.is_last or side.is_leaving:
+            return True
+        return time.monotonic() - self.born_at >= side.most_age_s
 
 
-async def serve(caller: FromCaller, side: Serves) -> None:
+async def serve(caller: Caller, side: Serves) -> None:
     """All requests of one connection."""
     is_asked = False
     try:
@@ -117,7 +130,7 @@ async def serve(caller: FromCaller, side: Serves) -> None:
             if caller.is_full:  # who only asks and never reads would have us keep all answers
                 caller.deadline = time.monotonic() + side.limits.body_s
                 await caller.drained()
-            caller.deadline = time.monotonic() + side.limits.idle_s
+            caller.rest()
             limits = side.limits
             head = await caller.read_head(limits.most_head_bytes, limits.head_s)
             if head is None:
@@ -126,7 +139,7 @@ async def serve(caller: FromCaller, side: Serves) -> None:
             caller.has_answer = caller.is_passed_on = False
             is_asked = True
             request = RequestHead(head, limits.most_headers)
-            caller.is_spent = request.is_last or side.is_leaving
+            caller.is_spent = caller.is_last(request)
             await side.answer(request, caller)
             if caller.is_spent and request.size:  # perhaps its body is still on its way
                 await _linger(caller)

@@ -18,6 +18,17 @@ from era5_sidecar.config_text import is_name
 TRUST_DOMAIN = "spiffe://seven-eras/"
 
 
+class Identity:
+    """Who we are, ready to be shown: to whoever calls, and to whomever is called."""
+
+    __slots__ = ("client", "server")
+
+    def __init__(self, config: TlsConfig) -> None:
+        """Raises ConfigError that names the file, never what is in it."""
+        self.server = server_context(config)
+        self.client = client_context(config)
+
+
 def server_context(config: TlsConfig) -> ssl.SSLContext:
     """For the inbound listener: callers without a certificate of our authority are refused.
 

@@ -8,7 +8,7 @@ import random
 import ssl
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,7 +18,7 @@ from era4_framework.policies.backoff import Backoff
 from era4_framework.policies.balancer import Balancer
 from era4_framework.policies.breaker import Breaker
 from era4_framework.policies.budget import RetryBudget
-from era5_sidecar.connection import Connection, Sweep
+from era5_sidecar.connection import NEVER, Connection, Sweep
 from era5_sidecar.discovery import Instance
 from era5_sidecar.transparent import connected
 
@@ -36,15 +36,31 @@ class Dialling:
     peer_of: Callable[[Any], str] | None = None
 
 
+@dataclass(frozen=True)
+class Asked:
+    """How an upstream is asked. service: whose name its certificates must bear.
+
+    most_connections: in use at once to one instance. endpoints: http://IP:PORT, if nobody tells who
+    is there. most_age_s: of a connection; one that is older is not kept.
+    """
+
+    service: str
+    client: ClientConfig = field(default_factory=ClientConfig)
+    most_connections: float = NEVER
+    endpoints: tuple[str, ...] = ()
+    most_age_s: float = NEVER
+
+
 class ToUpstream(Connection):
     """A connection to an instance; idle ones wait in its pool."""
 
-    __slots__ = ("dialling", "endpoint", "idle_since", "is_idle", "served")
+    __slots__ = ("born_at", "dialling", "endpoint", "idle_since", "is_idle", "served")
 
     def __init__(self, endpoint: Endpoint, dialling: Dialling) -> None:
         super().__init__(dialling.sweep, dialling.most_buffer_bytes)
         self.endpoint = endpoint
         self.dialling = dialling
+        self.born_at = time.monotonic()
         self.idle_since = 0.0
         self.is_idle = False
         self.served = 0  # answers; a fresh connection cannot be a stale one
@@ -65,13 +81,14 @@ class Endpoint:
     """An instance, how busy we keep it, and what its breaker has learned."""
 
     __slots__ = (
-        "_most",
         "breaker",
         "dialling",
         "idle",
         "in_flight",
         "instance",
         "is_gone",
+        "most",
+        "most_age_s",
         "service",
     )
 
@@ -81,12 +98,14 @@ class Endpoint:
         instance: Instance,
         breaker: BreakerConfig,
         dialling: Dialling,
-        most: float = float("inf"),
+        most: float = NEVER,
+        most_age_s: float = NEVER,
     ) -> None:
         """service: whose name its certificate must bear; empty: it is our own, on this host.
-        most: connections in use at once.
+        most: connections in use at once. most_age_s: one that is older is not kept.
         """
-        self._most = most
+        self.most = most
+        self.most_age_s = most_age_s
         self.service = service
         self.instance = instance
         self.breaker = Breaker(breaker)
@@ -100,14 +119,15 @@ class Endpoint:
         while self.idle:
             last = self.idle.pop()  # used last, so it is the least likely to be stale
             last.is_idle = False
-            if not last.is_over and now - last.idle_since < IDLE_S:
+            is_fresh = now - last.idle_since < IDLE_S and now - last.born_at < self.most_age_s
+            if is_fresh and not last.is_over:
                 return last
             last.close()
         return None
 
     async def fresh(self, until: float) -> ToUpstream:
         """A new connection. Raises ConnectFailed, NotKnown, Overloaded."""
-        if self.in_flight > self._most:
+        if self.in_flight > self.most:
             raise Overloaded(f"{self.instance.name}: as many connections as may be are in use")
         loop = asyncio.get_running_loop()
         dialled = loop.create_task(self._dial(until - time.monotonic()))
@@ -164,6 +184,9 @@ class Endpoint:
         if connection.dialling is not self.dialling or self.is_gone:
             connection.close()  # it shows another certificate, or nobody will ask for it
             return
+        if now - connection.born_at >= self.most_age_s:
+            connection.close()
+            return
         if connection.is_paused:
             connection.read_on()  # else we would not hear that it ends
         connection.served += 1
@@ -191,21 +214,36 @@ class Upstream:
     def __init__(
         self,
         name: str,
-        config: ClientConfig,
+        told: Asked,
         dialling: Dialling,
         rng: random.Random,
-        most_connections: float = float("inf"),
     ) -> None:
-        """most_connections: in use at once to one instance."""
         self.name = name
-        self.config = config
+        self.told = told
+        self.config = told.client
         self.endpoints: list[Endpoint] = []
         self.why_nobody = f"no instance of {name} is known"
-        self.budget = RetryBudget(config.retry.budget)
-        self.backoff = Backoff(config.retry.backoff, rng)
-        self.balancer = Balancer(config.balancer, rng)
+        self.budget = RetryBudget(self.config.retry.budget)
+        self.backoff = Backoff(self.config.retry.backoff, rng)
+        self.balancer = Balancer(self.config.balancer, rng)
         self.dialling = dialling
-        self.most_connections = most_connections
+        self._rng = rng
+
+    def obey(self, told: Asked) -> None:
+        """From now on. What was learned stays as long as the numbers that it was learned by do:
+        of an instance, of the retries that were made; connections stay whatever changes.
+        """
+        before, client = self.config, told.client
+        self.told, self.config = told, client
+        self.backoff = Backoff(client.retry.backoff, self._rng)
+        if client.retry.budget != before.retry.budget:
+            self.budget = RetryBudget(client.retry.budget)
+        if client.balancer != before.balancer:
+            self.balancer = Balancer(client.balancer, self._rng)
+        for each in self.endpoints:
+            each.most, each.most_age_s = told.most_connections, told.most_age_s
+            if client.breaker != before.breaker:
+                each.breaker = Breaker(client.breaker)
 
     def know(self, instances: Sequence[Instance]) -> None:
         """Who is there from now on; who stays keeps what was learned of it."""
@@ -224,9 +262,14 @@ class Upstream:
             each.dialling = dialling
             each.close()
 
+    def retire(self) -> None:
+        """It is asked no more: what is under way goes on, and its connections end then."""
+        self.know(())
+
     def _endpoint(self, instance: Instance) -> Endpoint:
-        most = self.most_connections
-        return Endpoint(self.name, instance, self.config.breaker, self.dialling, most)
+        told = self.told
+        limits = told.most_connections, told.most_age_s
+        return Endpoint(told.service, instance, self.config.breaker, self.dialling, *limits)
 
 
 def _told(error: BaseException) -> str:

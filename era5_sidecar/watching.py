@@ -71,6 +71,10 @@ class Watching:
         """A request was not let through, or came to nothing: by the kind of its failure."""
         self.metrics.refused(direction, type(failure).__name__)
 
+    def injected(self, what: str) -> None:
+        """Trouble was made on purpose: a `delay` or an `abort`."""
+        self.metrics.refused("injected", what)
+
     def retry(self, callee: str) -> None:
         self.metrics.retry(callee)
 

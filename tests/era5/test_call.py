@@ -26,7 +26,8 @@ from era4_framework.policies.deadline import Deadline
 from era5_sidecar.connection import Sweep
 from era5_sidecar.discovery import Instance
 from era5_sidecar.filters import Call
-from era5_sidecar.upstream import Dialling, Upstream
+from era5_sidecar.upstream import Asked, Dialling, Upstream
+from era5_sidecar.ways import Way
 
 CONFIG = ClientConfig(
     deadline_s=3.0,
@@ -43,7 +44,9 @@ ALL_KINDS = [
 
 
 def upstream(instances: int = 2, config: ClientConfig = CONFIG, seed: int = 1) -> Upstream:
-    found = Upstream("inventory", config, Dialling(Sweep(), 65536), random.Random(seed))
+    found = Upstream(
+        "inventory", Asked("inventory", config), Dialling(Sweep(), 65536), random.Random(seed)
+    )
     found.know(
         [Instance(f"inventory-{each}", f"http://h:{each}") for each in range(1, instances + 1)]
     )
@@ -51,7 +54,7 @@ def upstream(instances: int = 2, config: ClientConfig = CONFIG, seed: int = 1) -
 
 
 def call(asked: Upstream, deadline_s: float = 3.0, may_repeat: bool = True, now: float = 0.0):
-    return Call(asked, Deadline.after(now, deadline_s), may_repeat, now)
+    return Call(Way(asked), Deadline.after(now, deadline_s), may_repeat, now)
 
 
 def attempt(call: Call, failure: CallFailed | None, now: float) -> Verdict:

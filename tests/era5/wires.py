@@ -25,6 +25,7 @@ from era5_sidecar.tape import Tape
 from era5_sidecar.tracing import Spans
 from era5_sidecar.upstream import Dialling, Endpoint, ToUpstream
 from era5_sidecar.watching import Watching
+from era5_sidecar.ways import ByName
 
 HIGH_BYTES = 65536  # of what was written and not heard: asyncio's mark
 LOW_BYTES = HIGH_BYTES // 4  # below which it may be written again
@@ -189,7 +190,8 @@ class House:
         spans = Spans(random.Random(1))
         self.inbound = Inbound(config, dialling, spans, watching)
         waits, rng = self.inbound.waits, random.Random(2)
-        self.outbound = Outbound(config, dialling, spans, watching, waits, rng)
+        steering = ByName(config.outbound.services if config.outbound else {})
+        self.outbound = Outbound(config.limits, steering, dialling, spans, watching, waits, rng)
         self.doors = {
             each: Door(each, self.sweep, lambda: config.limits.most_connections)
             for each in (self.inbound, self.outbound)

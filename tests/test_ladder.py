@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[1]
 
 SHOP = {"era0_naive.shop"}  # the business outlives its transport
 ROLE = {"era0_naive.role", "era0_naive.trace"}  # how any service starts, stops, and reports
+STORE = {"era0_naive.sqlite_file"}  # how what must outlive a process is kept
 COUNTER = {"era0_naive.counter"}  # where customers stand before there is HTTP
 WIRE = {"lab.wire"}  # the medium itself
 # A service as most Python teams wrote it: its framework, its client, its server, signed tokens,
@@ -41,7 +42,7 @@ LADDER = {
     # two programs in one folder: see SERVICES
     "era5_sidecar": SHOP | ROLE | WEB | PURE | PROXY | {"era3_inline_microservice.registry"},
     # the data plane does not change, its ruler does
-    "era6_control_plane": ROLE | WEB | PURE | PROXY | MESH | {"era5_sidecar"},
+    "era6_control_plane": ROLE | STORE | WEB | PURE | PROXY | MESH | {"era5_sidecar"},
 }
 # The files of era 5's services, and what they may import; all its other files are the proxy.
 SERVICES = {"orders.py", "inventory.py", "web.py", "server.py"}

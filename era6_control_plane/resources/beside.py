@@ -2,11 +2,11 @@
 
 Envoy keeps metadata and acts on none of it; our own proxy reads it and has its exact numbers.
 
-| resource | its metadata says |
+| whose metadata | members |
 |---|---|
-| Listener | `limits`: a LimitsConfig, member by member |
-| the only Route of RouteConfiguration `inbound` | `quotas`: QuotaConfigs by caller; `settle_s`, `drain_s` |
-| Cluster `outbound\\|SERVICE\\|VERSION` | `service`, `version`; `breaker`, `budget`: the Configs |
+| Listener | `limits`: a LimitsConfig |
+| VirtualHost `app` of `inbound` | `quotas`: QuotaConfigs by caller; `settle_s`, `drain_s` |
+| Cluster `outbound\\|SERVICE\\|VERSION` | `service`, `version`, `breaker`, `budget` |
 """
 
 from __future__ import annotations
@@ -17,10 +17,9 @@ from typing import Any
 
 from era5_sidecar.config_sections import LimitsConfig
 from era6_control_plane.intent import ServiceIntent
+from era6_control_plane.resources.parts import Json, struct
 
 BESIDE = "seven-eras"
-
-Json = dict[str, Any]
 
 
 def listener(limits: LimitsConfig) -> Json:
@@ -42,4 +41,4 @@ def cluster(name: str, version: str, service: ServiceIntent) -> Json:
 
 
 def _said(members: Mapping[str, Any]) -> Json:
-    return {"filter_metadata": {BESIDE: dict(members)}}
+    return {"filter_metadata": {BESIDE: struct(members)}}

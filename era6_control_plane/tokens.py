@@ -54,7 +54,7 @@ class Tokens:
 
         Only who has the secret is told more than that the token is none.
         """
-        name, _, secret = token.partition(".")
+        name, _, secret = token.partition(".") if token.isascii() else ("", "", "")
         with self._file.transaction():  # two at once: one of them is the first
             found = self._file.ask(
                 "SELECT hash, service, instance, ends_at, used_by FROM token WHERE id = ?", name
@@ -74,4 +74,4 @@ class Tokens:
 
 def _hash(secret: str) -> str:
     # 256 random bits need no slow hash: there is nothing to guess
-    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -89,7 +89,13 @@ def forgeries(token):
     name, _, secret = token.partition(".")
     last = "A" if secret[-1] != "A" else "B"
     yield from ("", ".", "nonsense", name, f"{name}.", f".{secret}", f"{'0' * 12}.{secret}")
-    yield from (f"{name}.{secret[:-1]}{last}", f"{token} ", f"{name}.ä\ud800", f"{token}.{token}")
+    yield from (
+        f"{name}.{secret[:-1]}{last}",
+        f"{token} ",
+        f"{name}.ä\ud800",
+        f"{token}.{token}",
+        f"\ud800.{secret}",
+    )
 
 
 def test_a_forged_token_learns_nothing_of_ours(ours):

@@ -1,50 +1,85 @@
-"""What an operator asks the control plane, as HTTP on loopback."""
+"""Where the control plane listens for its operator: what may be asked is in operator_routes.py."""
 
 from __future__ import annotations
 
+import logging
 import socket
-from collections.abc import Mapping
-from typing import Any, Protocol
+import threading
+import time
+from typing import Any
 
+from waitress import wasyncore
+from waitress.server import create_server
+
+from era6_control_plane import operator_token
+from era6_control_plane.governed import Governed
+from era6_control_plane.operator_routes import MOST_BODY_BYTES, application
 from era6_control_plane.ruling import Ruling
 
+__all__ = ["Governed", "OperatorApi"]
 
-class Governed(Protocol):
-    """What the control plane itself must answer for; called by any thread.
-
-    All may raise ValueError, whose text is told as a 400.
-    """
-
-    def is_ready(self) -> str:
-        """Empty, or why not."""
-        ...
-
-    def status(self, wait_for: int = 0, within_s: float = 0.0) -> Mapping[str, Any]:
-        """Nodes, endpoints and authorities as JSON. wait_for: answer when every connected node has
-        acknowledged or refused what this revision means for it, at the latest after within_s; then
-        there is `is_settled` in it, a bool."""
-        ...
-
-    def new_token(self, service: str, instance: str, life_s: float) -> str:
-        """A join token, which is known to nobody else and good for one use."""
-        ...
-
-    def rotate(self) -> str:
-        """Begins a rotation of the authorities. Returns the stage."""
-        ...
+THREADS = 8
+MOST_CONNECTIONS = 64
+MOST_HEADER_BYTES = 16 * 1024
+SILENCE_S = 30  # of a connection, or in the middle of a request
+FINISH_S = 3.0  # at most, when told to close
+LOOK_AGAIN_S = 0.01
+LOOPBACK = ("127.0.0.1", "localhost")
 
 
 class OperatorApi:
-    """Serves in threads of its own from `serve` to `close`."""
+    """Serves in threads of its own, from `serve` to `close`."""
 
     def __init__(self, ruling: Ruling, governed: Governed, token: str) -> None:
-        """token: what `Authorization: Bearer` must bring."""
-        raise NotImplementedError
+        """token: what `Authorization: Bearer` must bring. Raises ValueError if it is too short."""
+        operator_token.check(token, "the operator's token")
+        self._ruling, self._governed, self._token = ruling, governed, token
+        self._server: Any = None
 
     def serve(self, listener: socket.socket) -> None:
-        """Answers at this socket, a loopback one, from now on; returns at once."""
-        raise NotImplementedError
+        """Answers at this socket from now on, and returns at once.
+
+        listener: of a loopback address, or a Unix socket. Raises ValueError if others reach it.
+        """
+        app = application(self._ruling, self._governed, self._token, _names(listener))
+        logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # waiting a little is no news
+        self._server = create_server(
+            app,
+            sockets=[listener],
+            threads=THREADS,
+            connection_limit=MOST_CONNECTIONS,
+            channel_timeout=SILENCE_S,
+            max_request_header_size=MOST_HEADER_BYTES,
+            max_request_body_size=2 * MOST_BODY_BYTES,  # up to here Flask's 413 says more
+            asyncore_use_poll=True,  # select() ends at descriptor 1024
+            ident=None,
+        )
+        threading.Thread(target=self._server.run, name="operator", daemon=True).start()
 
     def close(self) -> None:
-        """Answers no more."""
-        raise NotImplementedError
+        """Answers no more; who is inside still has his answer, unless it takes too long."""
+        if not (server := self._server):
+            return
+        server.trigger.pull_trigger(lambda: wasyncore.dispatcher.close(server))
+        until = time.monotonic() + FINISH_S
+        while _is_busy(server) and time.monotonic() < until:
+            time.sleep(LOOK_AGAIN_S)
+        server.task_dispatcher.shutdown(timeout=LOOK_AGAIN_S)
+        server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map, ignore_all=True))
+
+
+def _names(listener: socket.socket) -> frozenset[str]:
+    """The values of Host by which we may be called."""
+    if listener.family == socket.AF_UNIX:
+        return frozenset(LOOPBACK)
+    host, port = listener.getsockname()[:2]
+    if host != "::1" and not host.startswith("127."):
+        raise ValueError(f"operator's address {host}; accepted: one of loopback, or unix:PATH")
+    bracketed = f"[{host}]" if ":" in host else host
+    return frozenset(f"{name}:{port}" for name in (bracketed, *LOOPBACK))
+
+
+def _is_busy(server: Any) -> bool:
+    """Whether a request is under way, from its first byte to the last one of the answer."""
+    channels = list(server.active_channels.values())
+    return any(each.request or each.requests or each.total_outbufs_len for each in channels)

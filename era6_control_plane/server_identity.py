@@ -27,7 +27,7 @@ class ServerIdentity:
         say: Callable[[str], None],
         must_callers_prove: bool,
     ) -> None:
-        """wall: seconds since 1970. must_callers_prove: who has no certificate of ours is refused."""
+        """wall: seconds since 1970. must_callers_prove: who has no certificate is refused."""
         self._citadel = citadel
         self._wall = wall
         self._say = say

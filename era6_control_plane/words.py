@@ -12,8 +12,8 @@ is ignored, as the two ends are not upgraded at the same moment.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Protocol, TypeVar
+from dataclasses import Field, asdict, dataclass, field, fields
+from typing import Any, ClassVar, Protocol, TypeVar
 
 MESH = "seven_eras.Mesh"
 JOIN, RENEW, ATTEND = "Join", "Renew", "Attend"
@@ -23,7 +23,7 @@ MOST_BYTES = 65536
 class Words(Protocol):
     """Any dataclass below."""
 
-    __dataclass_fields__: Any
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
 
 Kind = TypeVar("Kind", bound=Words)
@@ -83,7 +83,7 @@ class Instruction:
 
 def written(words: Words) -> bytes:
     """As it is sent."""
-    return json.dumps(asdict(words)).encode()  # type: ignore[call-overload]
+    return json.dumps(asdict(words)).encode()
 
 
 def read(kind: type[Kind], body: bytes) -> Kind:

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import resource
 import signal
 import socket
 import ssl
@@ -10,7 +11,7 @@ import pytest
 
 from era5_sidecar import certificates
 from era5_sidecar.accepting import REST_S, Accepting
-from tests.era5.running import FILE, Running, answer_of, head_of, running, serving, until
+from tests.era5.running import FILE, Running, answer_of, ask, head_of, running, serving, until
 from tests.era5.scripted import until as comes_about
 
 PLACES = 5
@@ -116,6 +117,27 @@ def test_a_crowd_that_comes_at_once_finds_no_files_and_no_traceback_is_left(
         told = proxy.told()
     assert "Traceback" not in told
     assert "socket.accept()" not in told
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux limits others' files")
+@LOOPS
+def test_where_no_file_is_left_it_says_so_counts_it_and_serves_whoever_waited(
+    app, tmp_path, is_plain
+):
+    with running(tmp_path, app.port, "[log]\nevery_s = 0.05", is_plain=is_plain) as proxy:
+        files = resource.prlimit(proxy.process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(proxy.process.pid, resource.RLIMIT_NOFILE, (1, files[1]))
+        with proxy.connect() as waiting, proxy.connect("admin") as asking:
+            waiting.sendall(head_of("/1", "h", "GET", 0, last=True))
+            until(lambda: "times no file was left for whoever connects" in proxy.told())
+            resource.prlimit(proxy.process.pid, resource.RLIMIT_NOFILE, files)
+            assert answer_of(waiting)[0].startswith(b"HTTP/1.1 200")
+            assert ask(asking, "/ready", last=True)[0].startswith(b"HTTP/1.1 200")
+        assert figure(proxy, "starved_total") >= 1
+        told = proxy.told()
+    assert "Traceback" not in told
+    assert "socket.accept()" not in told
+    assert len(told.splitlines()) < 20
 
 
 class Starving:

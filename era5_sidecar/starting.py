@@ -40,7 +40,7 @@ def allow_files() -> None:
 def most_callers() -> int:
     """How many may be connected, so that files are left to ask for them and to write logs.
 
-    Where none is left, who connects is neither told nor counted, and whom we ask is blamed.
+    Where none is left, who connects waits unheard, and nobody can be asked.
     """
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if files == resource.RLIM_INFINITY:

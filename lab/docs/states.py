@@ -16,7 +16,7 @@ from lab.docs import DocsError, svg
 CELL_WIDTH, CELL_HEIGHT = 190, 92
 BOX_WIDTH, BOX_HEIGHT = 122, 30
 LOOP_WIDTH, LOOP_DEPTH = 44, 30  # below its box, from a state to itself
-ASIDE, ASIDE_UPRIGHT = 9.0, 32.0  # of two arrows there and back: words are wider than high
+ASIDE, ASIDE_UPRIGHT = 9.0, 30.0  # of two arrows there and back: words are wider than high
 MARGIN = 14
 
 Place = tuple[int, int]  # column, row
@@ -112,8 +112,8 @@ def _arrow(arrow: Arrow, placed: Mapping[str, Sequence[Place]], has_twin: bool) 
     (x1, y1), (x2, y2) = min(ways, key=lambda way: math.dist(*way))
     length = math.hypot(x2 - x1, y2 - y1) or 1.0
     across_x, across_y = -(y2 - y1) / length, (x2 - x1) / length
-    apart = ASIDE_UPRIGHT if abs(y2 - y1) > abs(x2 - x1) else ASIDE
-    aside = apart if has_twin else 0.0
+    apart, share = (ASIDE_UPRIGHT, 0.22) if abs(y2 - y1) > abs(x2 - x1) else (ASIDE, 0.36)
+    aside, share = (apart, share) if has_twin else (0.0, 0.5)
     x1, x2 = x1 + aside * across_x, x2 + aside * across_x
     y1, y2 = y1 + aside * across_y, y2 + aside * across_y
     begin_x, begin_y = _edge(x1, y1, x2, y2)
@@ -121,7 +121,6 @@ def _arrow(arrow: Arrow, placed: Mapping[str, Sequence[Place]], has_twin: bool) 
     angle = math.degrees(math.atan2(end_y - begin_y, end_x - begin_x))
     head = _head(end_x, end_y, angle)
     line = svg.path(f"M{begin_x:.1f} {begin_y:.1f}L{end_x:.1f} {end_y:.1f}", "arrow")
-    share = 0.36 if has_twin else 0.5
     middle_x, middle_y = begin_x + (end_x - begin_x) * share, begin_y + (end_y - begin_y) * share
     words = "".join(
         svg.text(middle_x, middle_y + 4 + 13 * (place - (len(arrow.events) - 1) / 2), _words(event))

@@ -1,69 +1,128 @@
-"""What our proxy is told, read from resources: era 5's configuration, and routes beside it."""
+"""What our proxy is told: resources as they were read, and what follows from all of them together.
+
+Each resource has a part of its own, so that one that is refused leaves the others as they are.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from era4_framework.config import BackoffConfig, ClientConfig
-from era5_sidecar.config import InboundConfig, LimitsConfig, UpstreamConfig
-
-NEVER_S = 0.0  # a connection may last for ever
+from era4_framework.config import BackoffConfig, ClientConfig, QuotaConfig
+from era5_sidecar.config import LimitsConfig, Rule
+from era5_sidecar.connection import NEVER
+from era5_sidecar.upstream import Asked
+from era5_sidecar.ways import Fault
 
 
 @dataclass(frozen=True)
-class FaultTold:
-    """Trouble to make on purpose, once for each request: shares are from 0 to 1."""
+class ListenerSaid:
+    """A listener: which routes it has, and how callers connect to it.
 
-    delay_s: float = 0.0
-    delay_share: float = 0.0
-    abort_status: int = 0
-    abort_share: float = 0.0
+    address: http://IP:PORT. is_edge: without TLS; is_permissive: with and without. most_age_s: of a
+    connection. secrets: by which names.
+    """
+
+    routes: str
+    address: str
+    limits: LimitsConfig
+    is_edge: bool = True
+    is_permissive: bool = False
+    most_age_s: float = NEVER
+    secrets: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class InboundSaid:
+    """The routes of `inbound`: who may, how much, until when; how leave is taken."""
+
+    deadline_s: float
+    may: tuple[Rule, ...]
+    quotas: Mapping[str, QuotaConfig]
+    settle_s: float
+    drain_s: float
+    served_by: str = ""
 
 
 @dataclass(frozen=True)
 class RouteTold:
-    """Requests that fit go to `to`, clusters and their weights.
+    """Requests that fit go to `to`: clusters and their weights.
 
-    headers: name (small letters) and value, to the letter. method: empty for any.
+    path: how it begins. headers: name (small letters) and value, to the letter. methods: any of
+    these; none: whichever.
     """
 
     path: str
     to: tuple[tuple[str, int], ...]
     headers: tuple[tuple[str, str], ...] = ()
-    method: str = ""
+    methods: frozenset[str] = frozenset()
     deadline_s: float = 3.0
     try_timeout_s: float = 0.5
     attempts: int = 1
     backoff: BackoffConfig = field(default_factory=BackoffConfig)
-    fault: FaultTold | None = None
+    fault: Fault | None = None
 
 
 @dataclass(frozen=True)
-class ClusterTold:
-    """Whom a route may lead to. service: whose name its certificates must bear."""
+class HostTold:
+    """A service that may be named, under any of `domains`. answer: status and body with which every
+    request to it is answered; None: its routes say."""
 
-    service: str
-    client: ClientConfig
-    most_connections: int
-    most_age_s: float = NEVER_S
+    name: str
+    domains: tuple[str, ...]
+    routes: tuple[RouteTold, ...] = ()
+    answer: tuple[int, bytes] | None = None
+
+
+@dataclass(frozen=True)
+class AppSaid:
+    """Where our service listens, and how many requests it may have at once."""
+
+    url: str
+    most_in_flight: int
+
+
+@dataclass(frozen=True)
+class ClusterSaid:
+    """Whom a route may lead to; `client` has the cluster's part of the numbers, routes the rest.
+
+    assignment: the name under which its instances are told.
+    """
+
+    name: str
+    version: str
+    asked: Asked
+    assignment: str
+    secrets: frozenset[str] = frozenset()
+
+    @property
+    def client(self) -> ClientConfig:
+        """Breaker, budget and balancer, which all routes to it share."""
+        return self.asked.client
+
+
+@dataclass(frozen=True)
+class PairSaid:
+    """Our own certificate and its key, in PEM."""
+
+    certificate: bytes
+    key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class AuthoritiesSaid:
+    """Whose signature makes others believable, in PEM."""
+
+    certificates: bytes
 
 
 @dataclass(frozen=True)
 class Told:
-    """Everything. routes: by service, in the order in which they are tried. is_permissive: plain
-    text is taken, too, and its sender has no name.
-    """
+    """Everything but secrets, and who is there. outbound: None: our service calls nobody."""
 
-    app: str
-    inbound: InboundConfig
-    limits: LimitsConfig
-    outbound: str = ""  # where it listens; empty: the service calls nobody
-    is_permissive: bool = False
-    most_age_s: float = NEVER_S
-    served_by: str = ""
-    routes: Mapping[str, tuple[RouteTold, ...]] = field(default_factory=dict)
-    clusters: Mapping[str, ClusterTold] = field(default_factory=dict)
-
-
-__all__ = ["NEVER_S", "ClusterTold", "FaultTold", "RouteTold", "Told", "UpstreamConfig"]
+    app: AppSaid
+    inbound: ListenerSaid
+    admission: InboundSaid
+    outbound: ListenerSaid | None = None
+    hosts: tuple[HostTold, ...] = ()
+    clusters: Mapping[str, ClusterSaid] = field(default_factory=dict)

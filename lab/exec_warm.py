@@ -3,7 +3,8 @@
 A supervisor forks, and the child executes `python -m PACKAGE`: a tenth of a second of processor
 time for a proxy, three of them a stage. Here the child becomes that program as it is. What a new
 program would not have, it loses: descriptors that close on exec, handlers of signals, modules that
-were imported after the fork. `lab.zygote` reads this by its path: a role finds no lab imported.
+were imported after the fork, and what was done to the eras' own that were imported before it.
+`lab.zygote` reads this by its path: a role finds no lab imported.
 """
 
 from __future__ import annotations
@@ -29,8 +30,10 @@ def python_settings(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: environment[name] for name in environment if name.startswith("PYTHON")}
 
 
-def make_warm(end: End) -> None:
-    """From now on os.execve does it warm, if a start would be the same; `end` ends the process."""
+def make_warm(end: End, own: Any) -> None:
+    """From now on os.execve does it warm, if a start would be the same; `end` ends the process,
+    `own` are the OwnModules.
+    """
     executes, known, path = os.execve, set(sys.modules), list(sys.path)
 
     def execve(program: Any, argv: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
@@ -40,7 +43,8 @@ def make_warm(end: End) -> None:
         try:
             forget(known)
             sys.path[:] = path
-            become(argv, environment)
+            own.restore()
+            become(argv, environment, own)
         except BaseException as ended:
             end(ended)
         end(None)
@@ -72,9 +76,10 @@ def close_as_exec_does(descriptor: int) -> None:
         return  # the folder's own, which is closed already
 
 
-def become(argv: Sequence[str], environment: Mapping[str, str]) -> None:
+def become(argv: Sequence[str], environment: Mapping[str, str], own: Any) -> None:
     os.environ.clear()
     os.environ.update(environment)
     importlib.invalidate_caches()
+    own.keep_if_current()
     sys.argv = list(argv[2:])
     runpy.run_module(argv[2], run_name="__main__", alter_sys=True)

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,7 @@ from lab.wire.namespaces import Host
 
 READY_S = 15.0  # a loaded machine starts Python slowly
 STOP_S = 3.0
+SEE_OFF_S = 0.2  # for who is stopped with all the others: no caller is left to be seen off
 DRAIN_S = 6.0  # who is asked to end may first finish what it has begun
 READY_LINE = re.compile(rb"^\w+ ready at (\S+)\s*$")
 LISTENS_LINE = re.compile(rb"^\w+ listens((?: \w+=\S+)+)\s*$")  # who can tell before he is ready
@@ -90,6 +92,7 @@ class Role:
         self._host = host
         self._starts = starts
         self._process: Process | None = None
+        self._asked_at = 0.0  # to stop, for the first time
         self._reader: threading.Thread | None = None
         self._ready: queue.Queue[str] = queue.Queue()
         self._listens: queue.Queue[dict[str, str]] = queue.Queue()
@@ -116,6 +119,7 @@ class Role:
             self._process = self._starts(self.argv, self._environment, self._host)
         except OSError as error:  # a variant's program that is not installed
             raise RoleFailed(f"{self.name} cannot be started: {error}") from error
+        self._asked_at = 0.0
         self._guard.watch(self._process.pid)
         self._ready, self._listens = queue.Queue(), queue.Queue()
         told = (self._process, self._ready, self._listens)
@@ -150,9 +154,9 @@ class Role:
         self._end(signal.SIGKILL)
 
     def stop(self) -> None:
-        """Ask it to end; make it end if it does not."""
+        """Ask it to end; make it end if it does not, or goes on for callers who may still come."""
         self.ask_to_stop()
-        self._end(signal.SIGTERM)
+        self._end(signal.SIGTERM, max(0.0, self._asked_at + SEE_OFF_S - time.monotonic()))
 
     def terminate(self) -> int:
         """SIGTERM to the process itself, as an orchestrator sends it; returns the exit code.
@@ -177,6 +181,7 @@ class Role:
 
     def ask_to_stop(self) -> None:
         """The asking alone, so that several can end at once."""
+        self._asked_at = self._asked_at or time.monotonic()
         with suppress(RoleFailed):  # it may have ended, or end between the two
             self._signal(signal.SIGTERM)
             self._signal(signal.SIGCONT)  # whoever is paused would not hear
@@ -193,7 +198,7 @@ class Role:
             raise RoleFailed(f"{self.name} is not running{self._told()}")
         os.killpg(self.pid, number)
 
-    def _end(self, number: int) -> int:
+    def _end(self, number: int, within_s: float = STOP_S) -> int:
         """Signal the group, see it off; returns the exit code, 0 of what never ran."""
         process = self._process
         if process is None:
@@ -201,7 +206,7 @@ class Role:
         if process.poll() is None:
             os.killpg(process.pid, number)
         try:
-            code = process.wait(STOP_S)
+            code = process.wait(within_s)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             code = process.wait()

@@ -1,11 +1,11 @@
-"""Warm starts, for the test suite alone: roles forked from a process that has their libraries.
+"""Warm starts, for the test suite alone: roles forked from a process that has their imports.
 
-A role of an HTTP era imports flask, requests, waitress and more: a third of a second of processor
-time, in five processes a stage; one of an earlier era, or the wire, a tenth. Here `lab.zygote` has
-done that, and forks, also into the hosts of a real wire. A role is still a process like any other:
-own pid, session and group, signals, exit code, output. Its own modules and the era's are imported
-in it, as they are on disk then. What differs from a cold start: all have one seed of `hash()`;
-limits, umask and the command line in `ps` are the zygote's.
+A role of an HTTP era imports flask, requests, waitress and more, and makes a hundred dataclasses:
+a third of a second of processor time, in five processes a stage, in era 5 in ten; one of an earlier
+era, or the wire, a tenth. Here `lab.zygote` has done that, and forks, also into the hosts of a real
+wire. A role is still a process like any other: own pid, session and group, signals, exit code,
+output. What it runs is what is on disk then, see own_modules.py. What differs from a cold start:
+all have one seed of `hash()`; limits, umask and the command line in `ps` are the zygote's.
 
 Off unless somebody switches it on, which only tests/conftest.py does: what is shown or measured
 starts cold.
@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import IO
 
 from lab import zygote
+from lab.find import eras
 from lab.launch import Process, start_cold
 from lab.wire.namespaces import Host
 
@@ -34,6 +35,8 @@ ASKING_S = 15.0  # for the first role it imports all libraries, on a loaded mach
 ANSWER_BYTES = 16  # a pid, or an exit code
 LOOK_S = 0.05  # how long who waits for an end keeps others from looking
 LIBRARIES = {name.partition(".")[0] for name in zygote.LIBRARIES}
+ROLES = ("registry", "inventory", "orders", "supervisor", "life")  # modules of an era, if there
+WIRES = ("lab.wire.portable", "lab.wire.pump", "lab.wire.hold", "lab.wire.trace", "lab.relay.shell")
 OF_THE_ROLE = ("PYTHONPATH", "PYTHONSAFEPATH")  # all else of PYTHON... is read as Python starts
 
 
@@ -184,7 +187,7 @@ class WarmStarts:
                 environment = {k: v for k, v in os.environ.items() if k not in OF_THE_ROLE}
                 with theirs:
                     self._process = subprocess.Popen(
-                        [sys.executable, "-P", zygote.__file__],
+                        [sys.executable, "-P", zygote.__file__, *own_modules()],
                         stdin=theirs.fileno(),
                         stdout=subprocess.DEVNULL,
                         env=environment,
@@ -197,6 +200,12 @@ def interpreter_settings(environment: Mapping[str, str]) -> dict[str, str]:
     """What Python reads of its environment before any module of ours runs."""
     own = (name for name in environment if name.startswith("PYTHON"))
     return {name: environment[name] for name in own if name not in OF_THE_ROLE}
+
+
+def own_modules() -> list[str]:
+    """Those that roles and wires import: nearly all of an era comes with them."""
+    files = [(era, era.folder / f"{role}.py") for era in eras() for role in ROLES]
+    return [*(f"{era.package}.{file.stem}" for era, file in files if file.exists()), *WIRES]
 
 
 _shared: WarmStarts | None = None

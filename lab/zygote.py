@@ -1,4 +1,4 @@
-"""Forks roles from a process that has imported their libraries already: `python -P zygote.py`.
+"""Forks roles from a process that has imported what they will: `python -P zygote.py MODULE ...`.
 
 The name is Android's, for the process that every app is forked from. Standard input is a socket;
 each message on it asks for one role and brings descriptors: a line on which we tell the role's pid
@@ -7,7 +7,8 @@ which number. A role that has ended stays a zombie, and so its number stays its 
 end of its line is closed; who is still running then is killed. When the socket closes we end, and
 whoever is left with us.
 
-One thread, as only this forks well. For Linux (pidfd). Who asks is `lab.warm`.
+The modules are the eras' own, see own_modules.py. One thread, as only this forks well. For Linux
+(pidfd). Who asks is `lab.warm`. The file is long so that both sides of the fork stand together.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ LIBRARIES = (
     "rich.console",
     "rich.progress",
     "urllib3",
+    "uvloop",
     "waitress.server",
     "werkzeug",
 )
@@ -60,6 +62,7 @@ OUT_OF_THE_WAY = 500  # a number above all that anybody is given
 PR_SET_DUMPABLE = 4  # linux/prctl.h
 JOIN = Path(__file__).parent / "wire" / "join.py"
 EXEC = Path(__file__).parent / "exec_warm.py"
+OWN = Path(__file__).parent / "own_modules.py"
 
 
 @dataclass
@@ -165,10 +168,15 @@ def move_into(host_pid: int) -> None:
 
 
 def become(
-    package: str, arguments: list[str], environment: dict[str, str], folder: str, host_pid: int
+    own: Any,
+    package: str,
+    arguments: list[str],
+    environment: dict[str, str],
+    folder: str,
+    host_pid: int,
 ) -> None:
     """What `python -m PACKAGE ARGUMENTS` does in this folder, with this environment; in the host
-    with this pid, if it is not 0.
+    with this pid, if it is not 0. own: the OwnModules that may spare it their import.
     """
     if host_pid:
         move_into(host_pid)
@@ -179,7 +187,8 @@ def become(
     first = [] if environment.get("PYTHONSAFEPATH") else [folder]
     sys.path[:0] = [*first, *(os.path.abspath(place) for place in places if place)]
     importlib.invalidate_caches()
-    runpy.run_path(str(EXEC))["make_warm"](end)
+    own.keep_if_current()
+    runpy.run_path(str(EXEC))["make_warm"](end, own)
     sys.argv = [package, *arguments]
     runpy.run_module(package, run_name="__main__", alter_sys=True)
 
@@ -202,12 +211,13 @@ def end(ended: BaseException | None) -> NoReturn:
 def main() -> None:
     for name in LIBRARIES + STANDARD:
         importlib.import_module(name)
+    own = runpy.run_path(str(OWN))["OwnModules"](Path(__file__).parents[1], sys.argv[1:])
     gc.freeze()  # or every role's collector would look through all of it, and copy its pages
     asked = Zygote(socket.socket(fileno=0)).serve()
     if not asked:
         return
     try:
-        become(**asked)
+        become(own, **asked)
     except BaseException as ended:
         end(ended)
     end(None)

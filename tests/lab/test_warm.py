@@ -31,6 +31,7 @@ print("name", __name__, __package__)
 print("seen", os.environ.get("SEEN"), "ERAS_WARM" in os.environ)
 print("random", random.random())
 print("flask", "flask" in sys.modules)
+print("era", "era0_naive.shop" in sys.modules)
 print("files", *sorted(os.listdir("/proc/self/fd"))[:-1], repr(sys.stdin.read()))
 print("to stderr", file=sys.stderr)
 signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(7))
@@ -68,7 +69,7 @@ def begin(tmp_path, starts):
         folder = tmp_path / environment.get("PYTHONPATH", "package")
         (folder / "says").mkdir(parents=True, exist_ok=True)
         (folder / "says" / "__main__.py").write_text(program)
-        named = {"PYTHONPATH": str(folder), "PYTHONSAFEPATH": "1"}
+        named = {"PYTHONPATH": f"{folder}{os.pathsep}{ROOT}", "PYTHONSAFEPATH": "1"}
         role = Role(
             "says",
             [sys.executable, "-m", "says", *arguments],
@@ -134,7 +135,7 @@ def test_a_role_is_told_what_python_m_would_tell_it(begin, tmp_path, monkeypatch
     assert told["asked"] == "inventory --name x"
     assert told["name"] == "__main__ says"
     assert told["seen"] == "yes False"
-    assert told["flask"] == "True", "or it is not warm"
+    assert (told["flask"], told["era"]) == ("True", "True"), "or it is not warm"
     assert told["to"] == "stderr"
 
 
@@ -166,6 +167,15 @@ def test_a_later_release_is_found_first(begin, tmp_path):
     begin(SAYS).wait_ready()
     later = begin(SAYS.replace("http://here", "http://later"), PYTHONPATH="later")
     assert later.wait_ready() == "http://later"
+
+
+def test_who_brings_a_release_of_an_era_has_nothing_of_this_one(begin, tmp_path):
+    release = tmp_path / "release" / "era0_naive"
+    release.mkdir(parents=True)
+    (release / "__init__.py").touch()
+    role = begin(PYTHONPATH="release")
+    role.wait_ready()
+    assert (said(role)["flask"], said(role)["era"]) == ("True", "False")
 
 
 @pytest.mark.parametrize(
@@ -338,8 +348,10 @@ def test_a_role_whose_host_is_gone_says_so(begin):
 
 STARTS_ANOTHER = """
 import os, signal, sys
+import era0_naive.shop
 if "again" not in sys.argv:
     import shelve
+    era0_naive.shop.CHANGED = True
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(7))
     closes, stays = os.pipe()
     os.set_inheritable(stays, True)
@@ -355,6 +367,7 @@ else:
     print("asked", *sys.argv[1:])
     print("sigterm", signal.getsignal(signal.SIGTERM) == signal.SIG_DFL)
     print("shelve", "shelve" in sys.modules)
+    print("changed", hasattr(era0_naive.shop, "CHANGED"))
     print("flask", "flask" in sys.modules, flush=True)
     sys.exit("that was all")
 """
@@ -367,4 +380,4 @@ def test_a_role_that_executes_python_again_has_what_exec_leaves_it(begin, how, w
         role.wait_ready()
     told = said(role)
     assert (told["files"], told["asked"], told["sigterm"]) == ("True", "again more", "True")
-    assert (told["shelve"], told["flask"]) == ("False", warm_there)
+    assert (told["shelve"], told["changed"], told["flask"]) == ("False", "False", warm_there)

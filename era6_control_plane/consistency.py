@@ -24,8 +24,8 @@ def check(snapshot: Snapshot) -> None:
     led_to = {name for each in routes for name in _clusters(each)}
     _same("routes of a listener", set(_routes(listeners)), snapshot.of(RDS).keys())
     asked = {each.name for each in known if each.type == Cluster.EDS}
-    _same("assignments of a cluster", asked, snapshot.of(EDS).keys())
     _same("clusters of a route", led_to, led_to & {each.name for each in known} | asked)
+    _same("assignments of a cluster", asked, snapshot.of(EDS).keys())
     for each in routes:
         _check_hosts(each)
 

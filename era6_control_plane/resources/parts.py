@@ -84,7 +84,7 @@ def place(url: str, is_here: bool = False) -> Json:
     except ValueError:
         raise _no_place(url, is_here) from None
     host = f"[{ip}]" if ip.version == 6 else str(ip)
-    if url != f"http://{host}:{port}" or not port or (is_here and not ip.is_loopback):
+    if "%" in url or url != f"http://{host}:{port}" or not port or (is_here and not ip.is_loopback):
         raise _no_place(url, is_here)
     return {"socket_address": {"address": str(ip), "port_value": port}}
 

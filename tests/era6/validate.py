@@ -13,8 +13,8 @@ from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
-from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
-    HttpConnectionManager,
+from envoy.extensions.filters.network.http_connection_manager.v3 import (
+    http_connection_manager_pb2 as http,
 )
 from google.protobuf import json_format
 from google.protobuf.message import Message
@@ -78,7 +78,7 @@ def managers(listener: Any) -> list[Any]:
     """The connection manager of each of a listener's chains."""
     found = []
     for chain in listener.filter_chains:
-        manager = HttpConnectionManager()
+        manager = http.HttpConnectionManager()
         chain.filters[-1].typed_config.Unpack(manager)
         found.append(manager)
     return found

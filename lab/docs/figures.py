@@ -93,8 +93,11 @@ def target(figure: dict[str, Any]) -> str:
     if not wanted:
         return ""
     bounds = [("at least", wanted["at_least"]), ("at most", wanted["at_most"])]
-    said = " and ".join(f"{words} {number(bound)}" for words, bound in bounds if bound is not None)
-    subject = "ratio " if wanted["of"] == "ratio" else ""
+    is_ratio = wanted["of"] == "ratio"
+    unit, subject = ("", "ratio ") if is_ratio else (figure["unit"], "")
+    said = " and ".join(
+        f"{words} {with_unit(bound, unit)}" for words, bound in bounds if bound is not None
+    )
     return f"{subject}{said}: {'met' if figure['met'] else 'missed'}"
 
 

@@ -6,6 +6,7 @@ eras trace 1 --loss 0.3       one order over a bad wire, as a ladder
 eras diff 1 2 orders.py       what the kernel took over
 eras diff --concerns          where the code of each concern went
 eras measure transport        the figures
+eras mesh status              who in a running mesh knows what
 eras doctor                   what this machine can do
 """
 
@@ -27,6 +28,7 @@ VERBS = {  # what may be typed -> (its module, what it is for)
     "trace": ("lab.verbs.trace", "one order over a wire, as a ladder diagram"),
     "diff": ("lab.verbs.diff", "what changed from one era to another"),
     "measure": ("lab.measure.command", "figures, beside the best known alternative"),
+    "mesh": ("lab.verbs.mesh", "tell a running mesh what is wanted, ask what became of it"),
     "doctor": ("lab.verbs.doctor", "what this machine can and cannot do, how to mend it"),
 }
 
@@ -50,10 +52,12 @@ def _run(asked: list[str]) -> int:
         _command_line("", None).print_help(sys.stderr)
         return REFUSED
     module = importlib.import_module(VERBS[asked[0]][0]) if asked[0] in VERBS else None
-    options = _command_line(asked[0] if module else "", module).parse_args(asked)
-    if module is None:
-        return REFUSED
     try:
+        if module and hasattr(module, "pass_on"):  # understood by somebody else
+            module.pass_on(asked[1:])
+        options = _command_line(asked[0] if module else "", module).parse_args(asked)
+        if module is None:
+            return REFUSED
         code: int = module.run(options)
         sys.stdout.flush()
         return code

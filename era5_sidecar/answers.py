@@ -68,21 +68,19 @@ def refusal(failure: CallFailed, is_last: bool, method: bytes = b"") -> bytes:
     fields = [b"X-Certain: true" if is_certain else b"X-Certain: false"]
     if isinstance(failure, Overloaded | QuotaExceeded):
         fields.append(b"Retry-After: %d" % max(1, math.ceil(failure.retry_after_s)))
-    answer = _problem(status_of(failure), told, fields, is_last)
-    if method == b"HEAD":  # the head of what GET would be answered: RFC 9110, section 9.3.2
-        return answer[: answer.index(END) + len(END)]
-    return answer
+    return _of(_problem(status_of(failure), told, fields, is_last), method)
 
 
-def injected(status: int, is_last: bool, method: bytes = b"") -> bytes:
-    """What somebody wished to see go wrong. Nobody was asked."""
-    told = {
-        "outcome": "unavailable",
-        "detail": "injected on purpose: a fault that a route asks for",
-        "certain": True,
-    }
-    answer = _problem(status, told, [b"X-Certain: true"], is_last)
-    return answer[: answer.index(END) + len(END)] if method == b"HEAD" else answer
+def instead(status: int, body: bytes, is_last: bool, method: bytes = b"") -> bytes:
+    """What a route answers where nobody is asked. body: a problem; empty: it was somebody's wish to
+    see something go wrong.
+    """
+    if not body:
+        detail = "injected on purpose: a fault that a route asks for"
+        body = json.dumps(_told(status, detail)).encode()
+    reason = REASONS.get(status) or b"Injected"
+    fields = [b"X-Certain: true"]
+    return _of(_answer(status, reason, body, fields, is_last), method)
 
 
 def misunderstanding(error: BadMessage, is_certain: bool = True) -> bytes:
@@ -101,10 +99,23 @@ def too_slow(is_certain: bool = True) -> bytes:
     return misunderstanding(late, is_certain)
 
 
+def _of(answer: bytes, method: bytes) -> bytes:
+    """Of HEAD the head of what GET would be answered: RFC 9110, section 9.3.2."""
+    return answer[: answer.index(END) + len(END)] if method == b"HEAD" else answer
+
+
+def _told(status: int, detail: str) -> Mapping[str, object]:
+    kind = {"type": "about:blank", "title": "Injected", "status": status}
+    return {**kind, "outcome": "unavailable", "detail": detail, "certain": True}
+
+
 def _problem(status: int, told: Mapping[str, object], fields: list[bytes], is_last: bool) -> bytes:
-    reason = REASONS.get(status) or b"Injected"
+    reason = REASONS[status]
     kind = {"type": "about:blank", "title": reason.decode(), "status": status}
-    body = json.dumps({**kind, **told}).encode()
+    return _answer(status, reason, json.dumps({**kind, **told}).encode(), fields, is_last)
+
+
+def _answer(status: int, reason: bytes, body: bytes, fields: list[bytes], is_last: bool) -> bytes:
     lines = [
         b"HTTP/1.1 %d %b" % (status, reason),
         b"Content-Type: application/problem+json",
@@ -113,7 +124,7 @@ def _problem(status: int, told: Mapping[str, object], fields: list[bytes], is_la
     ]
     if is_last:
         lines.append(b"Connection: close")
-    return b"\r\n".join(lines) + b"\r\n\r\n" + body
+    return b"\r\n".join(lines) + END + body
 
 
 def is_failure(head: ResponseHead) -> bool:

@@ -150,9 +150,10 @@ class Outbound:
             raise CallerGone
         if not status:
             return 0
-        self._watching.injected("abort")
+        self._watching.injected("answer" if fault.body else "abort")
         caller.is_spent = caller.is_spent or not question.is_whole
-        caller.write(answers.injected(status, caller.is_spent, question.head.method))
+        method = question.head.method
+        caller.write(answers.instead(status, fault.body, caller.is_spent, method))
         return status
 
     def _no_way(self, caller: FromCaller) -> NoInstance:

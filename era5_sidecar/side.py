@@ -112,12 +112,10 @@ class Caller(FromCaller):
         self._idle_at = now = time.monotonic()
         self.deadline = min(now + side.limits.idle_s, self.born_at + side.most_age_s)
 
-    def is_last(self, request: RequestHead) -> bool:
-        """Whether the connection is to end with the answer to this."""
-        side = self._door.side
-        if request.is_last or side.is_leaving:
-            return True
-        return time.monotonic() - self.born_at >= side.most_age_s
+    def is_old(self) -> bool:
+        """Whether the connection has lasted long enough: it ends with the answer."""
+        most_s = self._door.side.most_age_s
+        return most_s != NEVER and time.monotonic() - self.born_at >= most_s
 
 
 async def serve(caller: Caller, side: Serves) -> None:
@@ -139,7 +137,7 @@ async def serve(caller: Caller, side: Serves) -> None:
             caller.has_answer = caller.is_passed_on = False
             is_asked = True
             request = RequestHead(head, limits.most_headers)
-            caller.is_spent = caller.is_last(request)
+            caller.is_spent = request.is_last or side.is_leaving or caller.is_old()
             await side.answer(request, caller)
             if caller.is_spent and request.size:  # perhaps its body is still on its way
                 await _linger(caller)

@@ -72,7 +72,7 @@ class Watching:
         self.metrics.refused(direction, type(failure).__name__)
 
     def injected(self, what: str) -> None:
-        """Trouble was made on purpose: a `delay` or an `abort`."""
+        """Trouble was made on purpose: a `delay` or an `abort`; or a route has an `answer`."""
         self.metrics.refused("injected", what)
 
     def retry(self, callee: str) -> None:

@@ -23,13 +23,15 @@ from era5_sidecar.upstream import Asked, Upstream
 class Fault:
     """Trouble made on purpose, once for each request, before it is sent: see what others do then.
 
-    Shares are from 0 to 1. abort_status: what is answered instead of asking anybody.
+    Shares are from 0 to 1. abort_status: what is answered instead of asking anybody. body: of that
+    answer, a problem; empty: it says that it was made on purpose.
     """
 
     delay_s: float = 0.0
     delay_share: float = 0.0
     abort_status: int = 0
     abort_share: float = 0.0
+    body: bytes = b""
 
     def draw(self, rng: random.Random) -> tuple[float, int]:
         """For one request: how long it waits, and how it is answered instead (0: it is not)."""

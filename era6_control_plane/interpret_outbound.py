@@ -9,7 +9,7 @@ from typing import Any
 from envoy.extensions.filters.http.fault.v3.fault_pb2 import HTTPFault
 from envoy.type.v3.percent_pb2 import FractionalPercent
 
-from era4_framework.config import BackoffConfig
+from era4_framework.config import BackoffConfig, ClientConfig, RetryConfig
 from era4_framework.config_rules import ConfigError
 from era5_sidecar.ways import Fault
 from era6_control_plane.reading import Reading, Refused
@@ -20,6 +20,7 @@ OF = {
     FractionalPercent.TEN_THOUSAND: 10_000,
     FractionalPercent.MILLION: 1_000_000,
 }
+UNSAID_S, UNSAID_BASE_S = 15.0, 0.025  # Envoy's own
 ALTERNATIVES = re.compile(r"\^?\(?([A-Z]+(?:\|[A-Z]+)*)\)?\$?")
 # What may be sent again, and whom to ask then, ours decides by each request and its answer.
 ALWAYS = (
@@ -73,15 +74,8 @@ def _route(said: Reading) -> RouteTold:
                 raise match.refuse("prefix", "the beginning of a path")
             methods, headers = _conditions(match)
         with said.within("route") as action:
-            told = RouteTold(
-                path,
-                _destination(action),
-                headers,
-                methods,
-                deadline_s=action.seconds("timeout") or 15.0,  # what Envoy takes it for
-                fault=_fault(said),
-            )
-            return _with_retries(told, action)
+            client = _client(action)
+            return RouteTold(path, _destination(action), headers, methods, client, _fault(said))
 
 
 def _conditions(match: Reading) -> tuple[frozenset[str], tuple[tuple[str, str], ...]]:
@@ -121,19 +115,20 @@ def _destination(action: Reading) -> tuple[tuple[str, int], ...]:
     return tuple(found)
 
 
-def _with_retries(told: RouteTold, action: Reading) -> RouteTold:
+def _client(action: Reading) -> ClientConfig:
+    deadline_s = action.seconds("timeout") or UNSAID_S
     with action.within("retry_policy") as policy:
         policy.skip(*ALWAYS)
-        try_timeout_s = policy.seconds("per_try_timeout") or told.deadline_s
-        with policy.within("retry_back_off") as pauses:
-            base_s = pauses.seconds("base_interval") or BackoffConfig().base_s
-            cap_s = pauses.seconds("max_interval") or 10 * base_s
+        try_timeout_s = policy.seconds("per_try_timeout") or deadline_s
         attempts = policy.number("num_retries") + 1
-        try:
-            backoff = BackoffConfig(base_s, cap_s)
-        except ConfigError as error:
-            raise Refused(f"{policy.path}.retry_back_off: {error}") from error
-    return replace(told, try_timeout_s=try_timeout_s, attempts=attempts, backoff=backoff)
+        with policy.within("retry_back_off") as pauses:
+            base_s = pauses.seconds("base_interval") or UNSAID_BASE_S
+            cap_s = pauses.seconds("max_interval") or 10 * base_s
+    try:
+        retry = RetryConfig(attempts, BackoffConfig(base_s, cap_s))
+        return ClientConfig(deadline_s, try_timeout_s, retry=retry)
+    except ConfigError as error:
+        raise Refused(f"{action.path}: {error}") from error
 
 
 def _fault(said: Reading) -> Fault | None:

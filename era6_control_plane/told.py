@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from era4_framework.config import BackoffConfig, ClientConfig, QuotaConfig
+from era4_framework.config import ClientConfig, QuotaConfig
 from era5_sidecar.config import LimitsConfig, Rule
 from era5_sidecar.connection import NEVER
 from era5_sidecar.upstream import Asked
@@ -49,17 +49,14 @@ class RouteTold:
     """Requests that fit go to `to`: clusters and their weights.
 
     path: how it begins. headers: name (small letters) and value, to the letter. methods: any of
-    these; none: whichever.
+    these; none: whichever. client: times, attempts and pauses; the rest the cluster says.
     """
 
     path: str
     to: tuple[tuple[str, int], ...]
     headers: tuple[tuple[str, str], ...] = ()
     methods: frozenset[str] = frozenset()
-    deadline_s: float = 3.0
-    try_timeout_s: float = 0.5
-    attempts: int = 1
-    backoff: BackoffConfig = field(default_factory=BackoffConfig)
+    client: ClientConfig = field(default_factory=ClientConfig)
     fault: Fault | None = None
 
 

@@ -8,8 +8,9 @@ import gc
 import os
 import random
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 from era4_framework.config_rules import ConfigError
 from era5_sidecar.admin import Admin
@@ -191,10 +192,15 @@ def live(config: Path, ready: Callable[[str], None]) -> None:
         await Life(config, ready).run()
 
     with contextlib.suppress(KeyboardInterrupt):
-        if not os.environ.get(PLAIN):
-            with contextlib.suppress(ImportError):
-                import uvloop
+        in_a_loop(run)
 
-                uvloop.run(run())
-                return
-        asyncio.run(run())
+
+def in_a_loop(run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """To its end; the loop is uvloop's where there is one."""
+    if not os.environ.get(PLAIN):
+        with contextlib.suppress(ImportError):
+            import uvloop
+
+            uvloop.run(run())
+            return
+    asyncio.run(run())

@@ -2,7 +2,8 @@
 
 `X-Certain` says whether the request certainly was not executed, for a caller whose proxy is ours.
 A caller's Envoy passes our answer on as it is, though it may have sent the request before to
-somebody who executed it. So we are certain only at the first attempt, whose number it tells us.
+somebody who executed it. So we are certain only at the first attempt, whose number it tells us;
+but the status stays, as with 503 it may ask somebody else.
 """
 
 from __future__ import annotations
@@ -25,29 +26,32 @@ REFUSED = ("UF",)  # no connection
 LATE = ("UT", "SI", "DT")
 BROKE = ("UC", "UR", "UPE", "DC")  # perhaps executed
 MISCHIEF = ("FI",)  # a fault that was asked for
+MISUNDERSTOOD = (400, 408, 413, 426, 431)
+SAID = "%RESPONSE_CODE_DETAILS%"
 PROBLEM = "application/problem+json"
-LONGEST_BYTES = 3500  # Envoy takes 4096 in a direct response
 SAME = 0  # status: as it is
 
 
 def to_callers() -> list[Json]:
     """Answers of the inbound side."""
-    first = _attempts("1?")
+    first, nobody = _attempts("1?"), _flags(*NOBODY, *REFUSED)
     return [
-        _mapper(_both(_flags(*NOBODY, *REFUSED), first), 503, True),
+        _mapper(_both(nobody, first), 503, True),
+        _mapper(nobody, 503, False),
         _mapper(_flags(*LATE), 504, False),
-        _mapper(_flags(*NOBODY, *REFUSED, *BROKE), 502, False),
+        _mapper(_flags(*BROKE), 502, False),
         _mapper(_both(_status(429), first), 429, True),
         _mapper(_status(429), 429, False),
         _mapper(_both(_status(403), first), 403, True),
         _mapper(_status(403), 403, False),
+        _misunderstood(),
     ]
 
 
 def to_service() -> list[Json]:
     """Answers of the outbound side: only it knows whether there was an attempt before.
 
-    None of them looks at a status: they would rewrite what a route answers directly.
+    None of them looks at 403 or 503: it would rewrite what a route answers directly.
     """
     return [
         _mapper(_flags(*MISCHIEF), SAME, True),
@@ -55,6 +59,7 @@ def to_service() -> list[Json]:
         _mapper(_both(_flags(*REFUSED), _attempts("1?")), 503, True),
         _mapper(_flags(*LATE), 504, False),
         _mapper(_flags(*NOBODY, *REFUSED, *BROKE), 502, False),
+        _misunderstood(),
     ]
 
 
@@ -67,9 +72,19 @@ def directly(status: int, title: str, detail: str) -> Json:
     }
 
 
+def _misunderstood() -> Json:
+    """What is no request, or too much of one."""
+    told = _problem("%RESPONSE_CODE%", SAID, f"sidecar: {SAID}", True)
+    told |= {"outcome": "invalid", "field": "the request"}
+    return {
+        "filter": {"or_filter": {"filters": [_status(status) for status in MISUNDERSTOOD]}},
+        "body_format_override": {"json_format": struct(told), "content_type": PROBLEM},
+        "headers_to_add": [header(CERTAIN, "true")],
+    }
+
+
 def _mapper(condition: Json, status: int, certain: bool) -> Json:
-    said = "%RESPONSE_CODE_DETAILS%"
-    told = _problem(status or "%RESPONSE_CODE%", said, f"sidecar: {said}", certain)
+    told = _problem(status or "%RESPONSE_CODE%", SAID, f"sidecar: {SAID}", certain)
     return {
         "filter": condition,
         **({"status_code": boxed(status)} if status else {}),

@@ -1,0 +1,279 @@
+"""Our proxy as a process, ruled from elsewhere: it obeys, refuses, and outlives its ruler."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from envoy.config.route.v3.route_pb2 import RouteConfiguration
+
+from era5_sidecar.certificates import Authority
+from era5_sidecar.config import Rule
+from era5_sidecar.inheritance import AGAIN
+from era6_control_plane.compile import compile
+from era6_control_plane.intent import FaultIntent, Intent, MeshIntent, RouteIntent, ServiceIntent
+from era6_control_plane.membership import Endpoint
+from era6_control_plane.names import ORDER, RDS
+from era6_control_plane.snapshot import Resource, Snapshot
+from tests.era5.running import App, ask, serving, until
+from tests.era6.ruler import Node_, node
+
+ANYBODY = (Rule(("*",), "*", "/"),)
+
+
+def shop(*routes: RouteIntent, **mesh: object) -> Intent:
+    services = {
+        "orders": ServiceIntent(is_edge=True, may=ANYBODY, settle_s=0),
+        "inventory": ServiceIntent(
+            versions=("v1", "v2"), may=(Rule(("orders",), "*", "/"),), routes=routes, settle_s=0
+        ),
+    }
+    return Intent(services, MeshIntent(**mesh))  # type: ignore[arg-type]
+
+
+class Pair:
+    """Orders, which asks, and inventory, which is asked: each with its node."""
+
+    def __init__(self, orders: Node_, inventory: Node_) -> None:
+        self.orders = orders
+        self.inventory = inventory
+        self.endpoints = [Endpoint("inventory", "inventory-1", "v1", inventory.url)]
+
+    def rule(self, intent: Intent) -> None:
+        for each in (self.inventory, self.orders):
+            each.rule(intent, *self.endpoints)
+
+    def start(self, intent: Intent) -> None:
+        self.rule(intent)
+        for each in (self.inventory, self.orders):
+            each.open_agent()
+            each.open_ruler()
+            each.launch()
+        for each in (self.inventory, self.orders):
+            each.wait_ready()
+
+
+@pytest.fixture
+def app() -> Iterator[App]:
+    with serving() as found:
+        yield found
+
+
+@pytest.fixture
+def pair(app) -> Iterator[Pair]:
+    authority, url = Authority.new(), f"http://127.0.0.1:{app.port}"
+    with node(authority, "orders", url) as orders, node(authority, "inventory", url, "v1") as other:
+        yield Pair(orders, other)
+
+
+def test_a_request_goes_through_both_and_says_who_served_it(pair):
+    pair.start(shop())
+    with pair.orders.connect() as asking:
+        head, _ = ask(asking, "/1", "inventory")
+    assert b" 200 " in head
+    assert b"X-Served-By: inventory-1 v1" in head
+    assert pair.inventory.status("/1", "inventory", "inbound") == 0  # without TLS
+
+
+def test_it_is_ready_only_when_it_has_been_told_everything(pair):
+    orders = pair.orders
+    orders.open_agent()
+    orders.open_ruler()
+    orders.launch()
+    until(lambda: orders.ruler.streams() == 1)
+    status, body = orders.admin("/ready")
+    assert status == 503
+    assert b"has not come yet" in body
+    assert [each["metadata"].get("inbound") for each in orders.agent.nodes] == [""]
+    pair.rule(shop())
+    orders.wait_ready()
+    assert orders.admin("/ready")[0] == 200
+    until(lambda: orders.agent.nodes[-1]["metadata"]["inbound"] == orders.url)
+
+
+def test_routes_and_clusters_change_under_load_without_a_failed_request(pair):
+    pair.endpoints.append(Endpoint("inventory", "inventory-2", "v2", pair.inventory.url))
+    pair.start(shop())
+    stop, failed, done = threading.Event(), [], [0]
+
+    def load() -> None:
+        with pair.orders.connect() as asking:
+            while not stop.is_set():
+                head, _ = ask(asking, "/1", "inventory")
+                done[0] += 1
+                if b" 200 " not in head:
+                    failed.append(head)
+
+    threads = [threading.Thread(target=load) for _ in range(4)]
+    for each in threads:
+        each.start()
+    for number in range(40):
+        to = {"v1": 100 - number, "v2": number} if number % 3 else {}
+        seldom = RouteIntent(headers={"x-a": "b"}, attempts=1 + number % 3)
+        pair.rule(shop(seldom, RouteIntent(to=to)))
+        time.sleep(0.02)
+    stop.set()
+    for each in threads:
+        each.join()
+    assert done[0] > 100
+    assert failed == []
+
+
+def test_what_it_does_not_understand_is_refused_by_its_path_and_the_last_good_stays(pair):
+    pair.start(shop())
+    orders = pair.orders
+    good = compile(shop(), pair.endpoints, orders.node)
+    bad = _changed(good, RDS, "outbound", _mirror)
+    orders.ruler.push(bad)
+    until(lambda: orders.ruler.refusals())
+    assert orders.ruler.refusals() == [
+        "outbound: outbound.virtual_hosts[0].routes[0].route.request_mirror_policies is set, and "
+        "means nothing to this proxy"
+    ]
+    assert orders.status() == 200
+    orders.ruler.push(compile(shop(RouteIntent(fault=FaultIntent(abort_status=418))),
+                              pair.endpoints, orders.node))  # fmt: skip
+    until(lambda: orders.status() == 418)
+
+
+def test_an_instance_that_is_gone_is_asked_no_more_and_one_that_comes_is(pair):
+    pair.start(shop())
+    pair.endpoints = []
+    pair.rule(shop())
+    until(lambda: pair.orders.status() == 503)
+    pair.endpoints = [Endpoint("inventory", "inventory-1", "v1", pair.inventory.url)]
+    pair.rule(shop())
+    until(lambda: pair.orders.status() == 200)
+
+
+def test_without_its_ruler_it_goes_on_and_converges_in_a_second_when_it_returns(pair):
+    pair.start(shop())
+    orders = pair.orders
+    orders.ruler.stop()
+    until(lambda: orders.ruler.streams() == 0)
+    assert orders.status() == 200
+    assert orders.admin("/ready")[0] == 200
+    orders.ruler.snapshot = compile(
+        shop(RouteIntent(fault=FaultIntent(abort_status=418))), pair.endpoints, orders.node
+    )
+    orders.ruler.had.clear()
+    time.sleep(1.5)  # long enough for its pauses to have grown
+    began = time.monotonic()
+    orders.open_ruler()
+    until(lambda: orders.status() == 418)
+    assert time.monotonic() - began < 1.5  # a second, and what a busy machine takes
+    assert all(orders.ruler.had)  # it said which versions it had
+
+
+def test_killed_while_its_ruler_is_dead_it_comes_back_with_what_was_in_force(pair):
+    pair.start(shop())
+    orders = pair.orders
+    orders.ruler.stop()
+    orders.process.kill()
+    orders.process.wait()
+    orders.launch(**{AGAIN: "yes"})
+    orders.wait_ready()
+    assert orders.status() == 200
+    kept = orders.folder / ".node.toml.resources"
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert b"PRIVATE KEY" not in kept.read_bytes()
+
+
+def test_and_one_that_is_started_anew_waits_a_moment_for_its_ruler_first(pair):
+    pair.start(shop())
+    orders = pair.orders
+    orders.ruler.stop()
+    orders.process.terminate()
+    orders.process.wait()
+    orders.launch()
+    orders.wait_ready()
+    assert "what was in force before counts until it does" in orders.told()
+    assert orders.status() == 200
+
+
+def test_a_new_certificate_is_shown_to_the_ruler_and_to_others_and_nobody_notices(pair):
+    pair.start(shop())
+    orders = pair.orders
+    with orders.connect() as asking:
+        assert b" 200 " in ask(asking, "/1", "inventory")[0]
+        streams = len(orders.ruler.nodes)
+        for each in (pair.inventory, orders):
+            each.certify()
+        until(lambda: len(orders.ruler.nodes) > streams)
+        assert b" 200 " in ask(asking, "/1", "inventory")[0]
+
+
+def test_no_connection_is_older_than_a_quarter_of_a_certificates_life(pair):
+    pair.start(shop(certificate_life_s=2.0))
+    with pair.orders.connect("inbound") as asking:
+        assert b" 200 " in ask(asking, "/1")[0]
+        assert asking.recv(1) == b""  # idle, and ended for its age
+    with pair.orders.connect("inbound") as asking:
+        late = time.monotonic() + 5
+        while b"connection: close" not in ask(asking, "/1")[0].lower():
+            assert time.monotonic() < late
+
+
+def test_permissive_takes_whoever_has_no_certificate_but_gives_it_no_name(pair):
+    intent = shop(mtls="permissive")
+    pair.start(intent)
+    assert pair.orders.status() == 200
+    assert pair.inventory.status("/1", "inventory", "inbound") == 401
+    pair.rule(shop())
+    until(lambda: pair.inventory.status("/1", "inventory", "inbound") == 0)
+
+
+def test_a_fault_says_that_it_was_made_on_purpose(pair):
+    pair.start(shop(RouteIntent(path="/1", fault=FaultIntent(abort_status=503))))
+    with pair.orders.connect() as asking:
+        head, body = ask(asking, "/1", "inventory")
+        assert b" 503 " in head
+        assert b"X-Certain: true" in head
+        assert b"injected on purpose" in body
+        assert b" 200 " in ask(asking, "/2", "inventory")[0]
+
+
+def test_a_sidecar_keeps_its_proxy_running_and_upgrades_it(pair):
+    pair.rule(shop())
+    for each in (pair.inventory, pair.orders):
+        each.open_agent()
+        each.open_ruler()
+        each.launch("sidecar")
+    for each in (pair.inventory, pair.orders):
+        each.wait_ready()
+    assert pair.orders.status() == 200
+    [proxy] = _children(pair.orders.process.pid)
+    os.kill(proxy, signal.SIGKILL)
+    assert pair.orders.status() == 200  # it waits, and is not refused
+    pair.orders.process.send_signal(signal.SIGUSR2)
+    [second] = _children(pair.orders.process.pid)
+    until(lambda: second not in _children(pair.orders.process.pid))
+    assert pair.orders.status() == 200
+
+
+def _children(pid: int) -> list[int]:
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(each) for each in listed.split()]
+
+
+def _mirror(message) -> None:
+    action = message.virtual_hosts[0].routes[0].route
+    action.request_mirror_policies.add().cluster = "outbound|inventory|"
+
+
+def _changed(snapshot: Snapshot, kind: str, name: str, change) -> Snapshot:
+    message = RouteConfiguration()
+    snapshot.of(kind)[name].body.Unpack(message)
+    change(message)
+    others = [
+        each
+        for of in ORDER
+        for each in snapshot.of(of).values()
+        if (each.type_url, each.name) != (kind, name)
+    ]
+    return Snapshot([*others, Resource.pack(name, message)])

@@ -1,0 +1,59 @@
+"""What a client asks for of one kind: names, or all there are.
+
+    WHOLE   each request names all that is asked for
+    DELTA   each request names what is asked for from now on, and what no longer
+
+Of listeners and clusters, asking without a name means all. In WHOLE only as long as the client has
+never named any on this stream: from then on it means none. In DELTA only in the first request.
+"""
+
+from __future__ import annotations
+
+from era6_control_plane.names import WILDCARD
+from era6_control_plane.talk import Mode, Request
+
+EVERYTHING = "*"
+MOST_NAMES = 20_000
+
+
+class Asking:
+    """`has_all` and `names`: what is asked for now."""
+
+    def __init__(self, kind: str, mode: Mode) -> None:
+        self.names: set[str] = set()
+        self.has_all = False
+        self._may_have_all = kind in WILDCARD
+        self._mode = mode
+        self._is_first, self._has_named = True, False
+
+    def hear(self, request: Request) -> bool:
+        """Whether it asks for more than before. Raises ValueError if it is more than any needs."""
+        before, had_all = set(self.names), self.has_all
+        if self._mode is Mode.WHOLE:
+            self._hear_whole(request)
+        else:
+            self._hear_delta(request)
+        self._is_first = False
+        if len(self.names) > MOST_NAMES:
+            raise ValueError(f"{len(self.names)} names of one kind; accepted: up to {MOST_NAMES}")
+        return bool(self.names - before) or (self.has_all and not had_all)
+
+    def covers(self, name: str) -> bool:
+        """Whether this one is asked for."""
+        return self.has_all or name in self.names
+
+    def __bool__(self) -> bool:
+        return self.has_all or bool(self.names)
+
+    def _hear_whole(self, request: Request) -> None:
+        self._has_named = self._has_named or bool(request.names)
+        self.has_all = EVERYTHING in request.names or (self._may_have_all and not self._has_named)
+        self.names = set(request.names) - {EVERYTHING}
+
+    def _hear_delta(self, request: Request) -> None:
+        if self._is_first:
+            self.has_all = self._may_have_all and not request.names
+        self.has_all |= EVERYTHING in request.names
+        self.has_all &= EVERYTHING not in request.dropped
+        self.names |= set(request.names) - {EVERYTHING}
+        self.names -= set(request.dropped)

@@ -65,6 +65,11 @@ class Load:
         with self._turn:
             return told_answers(self._answers, self._lasted_s)
 
+    def outcomes(self) -> Counter[str]:
+        """How often each was answered so far."""
+        with self._turn:
+            return Counter(outcome for outcome, _ in self._answers)
+
     def _order(self, number: int) -> None:
         try:
             self._order_on(number)

@@ -162,9 +162,19 @@ class Stage:
         return self._cast.counter
 
     @property
+    def outbound(self) -> str:
+        """From era 5 on, ValueError before: where orders' sidecar takes what orders asks others."""
+        return self._mesh("outbound").outbound
+
+    @property
     def operator(self) -> Operator:
         """Era 6, ValueError before: whoever tells the control plane what is wanted."""
         return self._mesh("operator").ruled.operator
+
+    @property
+    def control_plane(self) -> Mapping[str, str]:
+        """Era 6, ValueError before: where it listens, by name: nodes, join, operator."""
+        return self._mesh("control_plane").ruled.listens
 
     def operate(self, words: Sequence[str]) -> str:
         """Era 6: what the operator's command says, as `status`; its files are the era's. Raises

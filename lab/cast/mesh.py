@@ -83,6 +83,11 @@ class MeshCast:
         return self.roles["registry"].address
 
     @property
+    def outbound(self) -> str:
+        """Where orders' sidecar takes what orders asks, seen from orders' host."""
+        return self._pairs.outbound
+
+    @property
     def ruled(self) -> Ruled:
         """The control plane. ValueError if there is none."""
         if not isinstance(self._pairs.company, Ruled):

@@ -46,7 +46,7 @@ class Pairs:
         self._socket = socket
         self._is_real = setting.form == "real"
         self._ruler: dict[str, str] = {}  # where it listens, by name
-        self._outbound = ""  # http_proxy of orders
+        self.outbound = ""  # http_proxy of orders
 
     def join(self, wire: WireProcess) -> None:
         """This wire lies between orders' sidecar and the others. Raises HostError."""
@@ -108,7 +108,7 @@ class Pairs:
         if self._diverted:
             variant = self._diverted.service(variant, self._socket.with_name(name))
         elif name == "orders":
-            proxy = {"http_proxy": self._outbound, "no_proxy": "", "NO_PROXY": ""}
+            proxy = {"http_proxy": self.outbound, "no_proxy": "", "NO_PROXY": ""}
             variant = replace(variant, environment={**variant.environment, **proxy})
         if name == "orders":
             return self._setting.role(name, ["orders", *asked], self._host(name), variant)
@@ -149,7 +149,7 @@ class Pairs:
         if instance != "orders":
             self.paths.lead_to(instance, listens["inbound"])
             return
-        self._outbound = listens["outbound"]
+        self.outbound = listens["outbound"]
         self.entrance.open(listens["inbound"], self._host(instance))
         if instance not in self.roles:
             self.crew.begin(self.service(instance))

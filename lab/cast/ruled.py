@@ -48,7 +48,7 @@ class Ruled:
         self.operator = Operator(f"unix:{self._socket}", self.secret)
         self.control: WireProcess | None = None  # between nodes and the control plane
         self._ways: dict[str, str] = {}  # of each node, to the relay
-        self._listens: dict[str, str] = {}
+        self.listens: dict[str, str] = {}
         if setting.form == "portable":
             wire = WireProcess.streams(Knobs(), seed=setting.seed)
             self.control = setting.ends.enter_context(wire)
@@ -64,10 +64,10 @@ class Ruled:
         return ["pilot", *options]
 
     def meet(self, ruler: Role) -> dict[str, str]:
-        self._listens = ruler.wait_listens()
+        self.listens = ruler.wait_listens()
         for instance in self._ways:  # another address only if it was never there before
             self._lead(instance)
-        return self._listens
+        return self.listens
 
     def beside(self, instance: str, places: Places) -> Node:
         service = instance.partition("-")[0]
@@ -76,7 +76,7 @@ class Ruled:
         token.write_text(self.operator.token_for(service, instance))
         pilot = {
             "nodes": self._way_of(instance),
-            "join": self._listens["join"],
+            "join": self.listens["join"],
             "authorities": str(self._state / "citadel" / "authorities.pem"),
             "token": str(token),
         }
@@ -87,7 +87,7 @@ class Ruled:
         self.operator.wait(has_all(instances, "orders"), f"all of {', '.join(instances)}")
 
     def ports(self) -> list[int]:
-        return [port_of(self._listens[name]) for name in ("nodes", "join")]
+        return [port_of(self.listens[name]) for name in ("nodes", "join")]
 
     def control_of(self, instance: str) -> WireProcess:
         """The way of one node to the control plane. ValueError on a real wire."""
@@ -97,7 +97,7 @@ class Ruled:
 
     def _way_of(self, instance: str) -> str:
         if self.control is None:
-            return self._listens["nodes"]
+            return self.listens["nodes"]
         if instance not in self._ways:
             self._ways[instance] = self.control.open_path(instance).replace("tcp:", "https:")
             self._lead(instance)
@@ -105,7 +105,7 @@ class Ruled:
 
     def _lead(self, instance: str) -> None:
         way = self.control_of(instance)
-        way.forward_to(self._listens["nodes"].replace("https:", "tcp:"))
+        way.forward_to(self.listens["nodes"].replace("https:", "tcp:"))
         way.reopen_path()
 
 

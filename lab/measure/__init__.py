@@ -12,7 +12,7 @@ down slows all of them; medians are given with their spread.
 
 from typing import Any
 
-MEASUREMENTS = ("transport", "policies", "stack", "sidecar", "start", "suite")
+MEASUREMENTS = ("transport", "policies", "stack", "sidecar", "mesh", "start", "suite")
 
 
 class CannotMeasure(Exception):

@@ -1,0 +1,137 @@
+"""What customers notice of a mesh that is never left alone: nothing, not one of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+
+from lab.cast.operator import has_all
+from lab.measure.figure import Figure, Target, alone
+from lab.measure.mesh_phantom import Phantom
+from lab.measure.mesh_shop import PLANES, failed, loaded, routed, shop
+from lab.measure.turns import Part, Step
+from lab.stage import Stage
+
+PUSHES, FLIPS, ROTATIONS, ALONE_S, ROUNDS = 200, 100, 20, 60.0, 5
+QUICK = 10  # a tenth
+INSTANCES, LIFE_S, WITHIN_S = 3, 2.0, 10.0
+NEVER, SOON = Target("ours", at_most=0.0), Target("ours", at_most=1.0)
+CONDITIONS = {
+    "pushes": f"an instance comes and goes, {PUSHES} times, under the load of customers",
+    "flips": f"all requests go to one version and then to the other, {FLIPS} times: each time a "
+    "cluster comes and another goes together with the route to it",
+    "rotations": f"certificates live for {LIFE_S:g} s and are renewed at half of that, until every "
+    f"instance has had {ROTATIONS}",
+    "alone": f"the control plane is killed, and comes back after {ALONE_S:g} s",
+    "reconnect": "from the moment it is ready again until all proxies are connected and have "
+    "acknowledged all that they are to know",
+}
+
+Trouble = Callable[[Stage, bool], None]
+
+
+def parts(quick: bool) -> list[Part]:
+    """Return a part for each kind of trouble and each data plane."""
+    each = [
+        Part((f"mesh/{plane}/{name}/failed",), planned_s, partial(_calm, plane, name, quick))
+        for name, (_, planned_s) in TROUBLES.items()
+        for plane in PLANES
+    ]
+    return each + [
+        Part((f"mesh/{plane}/reconnect",), 20.0, partial(_reconnects, plane, quick))
+        for plane in PLANES
+    ]
+
+
+def _calm(plane: str, name: str, quick: bool, step: Step) -> list[Figure]:
+    trouble, planned_s = TROUBLES[name]
+    with shop(plane, INSTANCES) as stage, loaded(stage) as load:
+        trouble(stage, quick)
+        load.more(20)
+        load.stop()
+        count, orders = failed(load), sum(load.outcomes().values())
+    step(f"{name}, {plane}", planned_s)
+    note = f"of {orders} orders"
+    return [alone(f"mesh/{plane}/{name}/failed", "1", [float(count)], NEVER, note)]
+
+
+def _pushes(stage: Stage, quick: bool) -> None:
+    phantom = Phantom(stage.operator, stage.control_plane, "inventory-phantom")
+    try:
+        for number in range(PUSHES // QUICK if quick else PUSHES):
+            phantom.say(is_well=number % 2 == 0, url=stage.address("inventory-1-sidecar"))
+            stage.operator.wait(_sees(phantom.name, number % 2 == 0), "the phantom's turn")
+    finally:
+        phantom.leave()
+
+
+def _sees(instance: str, is_there: bool) -> Callable[..., bool]:
+    def seen(status: dict[str, list[dict[str, str]]]) -> bool:
+        return is_there == (instance in {each["instance"] for each in status["endpoints"]})
+
+    return seen
+
+
+def _flips(stage: Stage, quick: bool) -> None:
+    stage.add(version="v2")
+    operator = stage.operator
+    intent = operator.intent()
+    for number in range(FLIPS // QUICK if quick else FLIPS):
+        version = ("v2", "v1")[number % 2]
+        text = f"[[services.inventory.routes]]\nto = {{ {version} = 100 }}\n"
+        operator.obeyed(operator.apply(routed(intent, text)))
+
+
+def _rotations(stage: Stage, quick: bool) -> None:
+    operator = stage.operator
+    operator.obeyed(operator.change("mesh.certificate_life_s", LIFE_S))
+    issued = _serials(stage)
+    count = ROTATIONS // QUICK if quick else ROTATIONS
+    for _ in range(count):
+        before, until = issued, time.monotonic() + WITHIN_S
+        while any(issued[name] == before[name] for name in before) and time.monotonic() < until:
+            time.sleep(0.02)
+            issued = _serials(stage)
+
+
+def _serials(stage: Stage) -> dict[str, str]:
+    return {each["instance"]: each["serial"] for each in stage.operator.status()["agents"]}
+
+
+def _alone(stage: Stage, quick: bool) -> None:
+    stage.kill("pilot")
+    time.sleep(ALONE_S / QUICK if quick else ALONE_S)
+    stage.restart("pilot")
+    stage.operator.wait(has_all(stage.instances, "orders"), "everybody is back")
+
+
+def _reconnects(plane: str, quick: bool, step: Step) -> list[Figure]:
+    took_s = []
+    with shop(plane, INSTANCES) as stage:
+        for _ in range(1 if quick else ROUNDS):
+            stage.kill("pilot")
+            time.sleep(1.5)  # so that back-off has grown as far as it does
+            stage.restart("pilot")
+            began = time.monotonic()
+            stage.operator.wait(_all_in_step(1 + INSTANCES), "everybody is back")
+            took_s.append(time.monotonic() - began)
+    step(f"reconnect, {plane}", 20.0)
+    return [alone(f"mesh/{plane}/reconnect", "s", took_s, SOON)]
+
+
+def _all_in_step(proxies: int) -> Callable[..., bool]:
+    from lab.cast.operator import is_in_step
+
+    def seen(status: dict[str, list[dict[str, object]]]) -> bool:
+        return sum(is_in_step(node) for node in status["nodes"]) >= proxies
+
+    return seen
+
+
+TROUBLES: dict[str, tuple[Trouble, float]] = {
+    "pushes": (_pushes, 20.0),
+    "flips": (_flips, 20.0),
+    "rotations": (_rotations, 40.0),
+    "alone": (_alone, 75.0),
+}

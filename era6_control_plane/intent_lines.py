@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -26,6 +26,10 @@ NAME = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'[^']*'|[^="'])*""")  # all of a key,
 SPACE = re.compile(r"(?:\s|#[^\n]*\n)*")
 INDEX = re.compile(r"\[(\d+)\]")
 
+# As errors name it, from the outermost table to the innermost: `a`, `a.b`, `a.b[0]`. A name may
+# contain dots, so no key can be taken apart again.
+Path = tuple[str, ...]
+
 
 def line_of(text: str, key: str) -> int:
     """Where `key`, as ConfigError names it, stands; if it is missing, where its table begins.
@@ -33,16 +37,18 @@ def line_of(text: str, key: str) -> int:
     The text must be TOML, its lines ended by a single line feed.
     """
     wanted, best, line = _shorter(key), 0, 1
-    table, counted = "", dict[str, int]()
+    table: Path = ("",)
+    counted = dict[str, int]()
     for at, statement in statements(text):
         if statement.startswith("["):
             path = table = _entered(statement, counted)
-        elif table and not _is_within(key, table):
+        elif table[-1] and not _is_within(key, table[-1]):
             continue
         else:
-            path = _joined(table, *_names(NAME.match(statement)[0] + "= 0"))  # type: ignore[index]
+            names = _names(NAME.match(statement)[0] + "= 0")  # type: ignore[index]
+            path = _extended(table, names)
         if (told := _common(wanted, path)) > best:
-            best, line = told, at + _further(statement, key.removeprefix(path))
+            best, line = told, at + _further(statement, key.removeprefix(path[-1]))
         if best == len(key):
             break
     return line
@@ -68,16 +74,16 @@ def _piece(line: int, text: str) -> Iterator[tuple[int, str]]:
         yield line, piece
 
 
-def _entered(header: str, counted: dict[str, int]) -> str:
-    """The table that begins here, as an error names it: elements of lists have a number."""
+def _entered(header: str, counted: dict[str, int]) -> Path:
+    """The table that begins here; elements of lists have a number."""
     names, is_list = _header(header)
-    path = ""
+    path: Path = ("",)
     for depth, name in enumerate(names, start=1):
-        path = _joined(path, name)
+        path = _extended(path, [name])
         if is_list and depth == len(names):
-            counted[path] = counted.get(path, -1) + 1
-        if path in counted:
-            path = f"{path}[{counted[path]}]"
+            counted[path[-1]] = counted.get(path[-1], -1) + 1
+        if path[-1] in counted:
+            path = (*path, f"{path[-1]}[{counted[path[-1]]}]")
     return path
 
 
@@ -95,8 +101,10 @@ def _names(statement: str) -> Iterator[str]:
         yield name
 
 
-def _joined(table: str, *names: str) -> str:
-    return ".".join((table, *names) if table else names)
+def _extended(path: Path, names: Iterable[str]) -> Path:
+    for name in names:
+        path = (*path, f"{path[-1]}.{name}" if path[-1] else name)
+    return path
 
 
 def _shorter(key: str) -> Sequence[str]:
@@ -107,16 +115,14 @@ def _shorter(key: str) -> Sequence[str]:
     return found
 
 
-def _common(wanted: Sequence[str], path: str) -> int:
+def _common(wanted: Sequence[str], path: Path) -> int:
     """How many letters of the longest of `wanted` a statement about `path` tells of."""
-    key = wanted[0]
-    if key != path and _is_within(key, path):
-        return len(path)
-    return next((len(each) for each in wanted if path == each or _is_within(path, each)), 0)
+    if _is_within(wanted[0], path[-1]):
+        return len(path[-1])
+    return next((len(each) for each in wanted if each in path), 0)
 
 
 def _is_within(key: str, table: str) -> bool:
-    # a name may itself contain dots, so the whole is compared and not its parts
     return key.startswith((f"{table}.", f"{table}["))
 
 

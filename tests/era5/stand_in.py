@@ -1,7 +1,8 @@
 """A stand-in for the proxy, to be kept by a supervisor: says its pid at every address.
 
 What it is to do wrong stands in the file `mood` beside its configuration: `never-ready`; `deaf`:
-accepts nothing, but says that it lives; `die-N`: ends with exit code N at once.
+accepts nothing, but says that it lives; `die-N`: ends with exit code N at once. A byte in `asked`
+is a connection that it took, one in `breaths` a word that it lives.
 """
 
 import os
@@ -19,6 +20,7 @@ with (config.parent / "starts").open("a") as starts:
     starts.write(f"{os.getpid()} {os.environ.get('PYTHONPATH', '')}\n")
 if mood.startswith("die-"):
     sys.exit(int(mood.removeprefix("die-")))
+breaths, asked = ((config.parent / name).open("ab", 0) for name in ("breaths", "asked"))
 sockets, notice = inheritance.listeners(), inheritance.Notice.from_environment()
 told = []
 for number in (signal.SIGTERM, signal.SIGUSR2, signal.SIGHUP):
@@ -29,6 +31,7 @@ while not {"SIGTERM", "SIGUSR2"} & {*told}:
     readable, _, _ = select.select([*sockets.values(), notice], [], [], 0.02)
     if mood == "deaf":
         notice.alive()
+        breaths.write(b".")
         time.sleep(0.02)
         continue
     if notice in readable:
@@ -38,6 +41,7 @@ while not {"SIGTERM", "SIGUSR2"} & {*told}:
             connection, _ = listener.accept()
         except BlockingIOError:
             continue  # another version of us was faster
+        asked.write(b".")
         with connection:
             connection.settimeout(5)
             connection.recv(4096)

@@ -78,13 +78,26 @@ def test_any_answer_but_a_failure_of_its_own_is_a_sign_of_life(status):
     asyncio.run(live())
 
 
+def counted(health: Health, monkeypatch) -> list[float]:
+    """Grows when it has asked and heard, or heard nothing."""
+    asked, ask_once = [], health.ask_once
+
+    async def count() -> None:
+        await ask_once()
+        asked.append(0)
+
+    monkeypatch.setattr(health, "ask_once", count)
+    return asked
+
+
 def test_an_app_that_comes_late_is_noticed_at_once(tmp_path, monkeypatch):
     async def live() -> None:
         heard = Heard()
         path = tmp_path / "app.sock"
         slow = Health(f"unix:{path}", "/", 3600.0, heard.on_change, heard.said.append)
+        asked = counted(slow, monkeypatch)
         await slow.start()
-        await asyncio.sleep(0.05)
+        await until(lambda: len(asked) > 1)
         assert heard.changes == []
         async with scripted(GOOD, path):
             await until(lambda: heard.changes == [True])
@@ -113,12 +126,10 @@ def test_one_that_is_stopped_asks_no_more():
     async def live() -> None:
         heard = Heard()
         async with scripted(GOOD) as app:
-            health = heard.health(app)
+            health, before = heard.health(app), asyncio.all_tasks()
             await health.start()
             await until(lambda: bool(app.asked))
             await health.stop()
-            asked = len(app.asked)
-            await asyncio.sleep(0.1)
-            assert len(app.asked) == asked
+            await until(lambda: asyncio.all_tasks() <= before)  # nobody is left who could ask
 
     asyncio.run(live())

@@ -74,6 +74,11 @@ class Sidecar:
     def starts(self) -> list[str]:
         return (self.folder / "starts").read_text().splitlines()
 
+    def count(self, what: str) -> int:
+        """How often a stand-in has been `asked`, or has said that it lives: `breaths`."""
+        path = self.folder / what
+        return len(path.read_bytes()) if path.exists() else 0
+
     def feel(self, mood: str) -> None:
         (self.folder / "mood").write_text(mood)
 
@@ -192,14 +197,14 @@ def test_a_proxy_that_freezes_is_ended_and_replaced(tmp_path):
 
 def test_a_proxy_that_lives_is_left_alone(tmp_path):
     with running(tmp_path, patience_s=0.3) as sidecar:
-        time.sleep(1.0)  # three patiences
+        wait_until(lambda: sidecar.count("asked") > 6)  # after 3 without an answer it would end
         assert len(sidecar.starts()) == 1
 
 
 def test_a_proxy_that_takes_no_connection_but_says_that_it_lives_is_left_alone(tmp_path):
     (tmp_path / "mood").write_text("deaf")
     with running(tmp_path, patience_s=0.3, upgrade_s=0.5) as sidecar:
-        time.sleep(1.0)  # three patiences
+        wait_until(lambda: sidecar.count("breaths") > 40)  # of 20 ms: longer than it may be silent
         assert len(sidecar.starts()) == 1
 
 

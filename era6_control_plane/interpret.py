@@ -44,12 +44,12 @@ def read(type_url: str, name: str, body: Any) -> Any:
     """A resource (an Any) as it is understood: one of told.py's parts. Raises Refused."""
     kind = KINDS[type_url]()
     if not body.Unpack(kind):
-        raise Refused(f"{name} is a {body.type_url!r}: accepted is {type_url}")
+        raise Refused(f"it is a {body.type_url!r}: accepted is {type_url}")
     readers = {LDS: listener, CDS: cluster, EDS: assignment, SDS: secret}
     if type_url == RDS:
         return inbound(name, kind) if name == INBOUND else outbound(name, kind)
     if type_url == LDS and name not in (INBOUND, OUTBOUND):
-        raise Refused(f"{name} is no listener of ours: accepted are {INBOUND}, {OUTBOUND}")
+        raise Refused(f"it is no listener of ours: accepted are {INBOUND}, {OUTBOUND}")
     return readers[type_url](name, kind)
 
 

@@ -36,7 +36,7 @@ def cluster(name: str, message: Any) -> ClusterSaid | AppSaid | None:
     """Whom others ask; None: one to which nothing leads. Raises Refused."""
     if message.type == Cluster.STATIC:
         return _app(name, message) if name == APP else None
-    with Reading(message, name) as said:
+    with Reading(message) as said:
         if said.take("type") != Cluster.EDS:
             raise said.refuse("type", "EDS, or STATIC")
         said.skip("name", *OURS)
@@ -61,7 +61,7 @@ def cluster(name: str, message: Any) -> ClusterSaid | AppSaid | None:
 def assignment(name: str, message: Any) -> tuple[Instance, ...]:
     """Who is there, and may be asked. Raises Refused."""
     found = []
-    with Reading(message, name) as said:
+    with Reading(message) as said:
         said.skip("cluster_name")
         for place in said.each("endpoints"):
             place.skip("locality", "load_balancing_weight")
@@ -80,11 +80,11 @@ def secret(name: str, message: Any) -> PairSaid | AuthoritiesSaid:
     if message.HasField("tls_certificate"):
         pair = message.tls_certificate
         if pair.private_key.WhichOneof("specifier") not in ("inline_bytes", "inline_string"):
-            raise Refused(f"{name}.tls_certificate.private_key: accepted is one inline")
+            raise Refused("tls_certificate.private_key: accepted is one inline")
         return PairSaid(_inline(pair.certificate_chain), _inline(pair.private_key))
     if message.HasField("validation_context"):
         return AuthoritiesSaid(_inline(message.validation_context.trusted_ca))
-    raise Refused(f"{name}: accepted is a tls_certificate or a validation_context")
+    raise Refused("it is none: accepted is a tls_certificate or a validation_context")
 
 
 def url_of(said: Reading) -> str:
@@ -104,7 +104,7 @@ def beside_of(said: Reading) -> dict[str, Any]:
     """What is said in our own words."""
     with said.within("metadata") as metadata:
         metadata.skip("typed_filter_metadata")
-        told = metadata.at("filter_metadata").get(BESIDE)  # others' words are not for us
+        told = metadata.by_key("filter_metadata").get(BESIDE)  # others' words are not for us
         return told.all() if told else {}
 
 
@@ -132,7 +132,7 @@ def tls_secrets(common: Reading, accepted: str, matcher: str) -> frozenset[str]:
 
 
 def _app(name: str, message: Any) -> AppSaid:
-    with Reading(message, name) as said:
+    with Reading(message) as said:
         said.skip("name", "type", "connect_timeout")
         most = 0
         with said.within("circuit_breakers") as breakers:
@@ -178,7 +178,7 @@ def _most(said: Reading) -> float:
 
 def _most_age_s(said: Reading) -> float:
     age_s = 0.0
-    for each in said.at("typed_extension_protocol_options").values():
+    for each in said.by_key("typed_extension_protocol_options").values():
         with each.unpacked(HttpProtocolOptions) as options:
             options.skip("explicit_http_config")
             with options.within("common_http_protocol_options") as common:
@@ -189,7 +189,7 @@ def _most_age_s(said: Reading) -> float:
 
 def _read(said: Reading, kind: Any, beside: dict[str, Any], key: str) -> Any:
     try:
-        return config_rules.read(kind, beside.get(key, {}), f"{said.path}.metadata.{BESIDE}.{key}")
+        return config_rules.read(kind, beside.get(key, {}), f"{said.at('metadata')}.{BESIDE}.{key}")
     except ConfigError as error:
         raise Refused(str(error)) from error
 

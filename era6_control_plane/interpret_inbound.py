@@ -29,7 +29,7 @@ SERVED_BY = "x-served-by"
 
 def inbound(name: str, message: Any) -> InboundSaid:
     """Raises Refused."""
-    with Reading(message, name) as said:
+    with Reading(message) as said:
         said.skip("name")
         served_by = _served_by(said)
         hosts = said.each("virtual_hosts")
@@ -44,7 +44,7 @@ def _host(said: Reading, served_by: str) -> InboundSaid:
     deadlines = [_deadline_s(each) for each in said.each("routes")]
     if not deadlines:
         raise said.refuse("routes", "at least one")
-    filters = said.at("typed_per_filter_config")
+    filters = said.by_key("typed_per_filter_config")
     beside = beside_of(said)
     may: tuple[Rule, ...] = ()
     for config in filters.values():
@@ -55,7 +55,7 @@ def _host(said: Reading, served_by: str) -> InboundSaid:
         elif not beside.get("quotas"):
             raise Refused(f"{config.path} is set without {BESIDE}.quotas, which says it exactly")
     quotas = {
-        caller: _read(QuotaConfig, told, f"{said.path}.metadata.{BESIDE}.quotas.{caller}")
+        caller: _read(QuotaConfig, told, f"{said.at('metadata')}.{BESIDE}.quotas.{caller}")
         for caller, told in beside.get("quotas", {}).items()
     }
     leave = [float(beside.get(key, default)) for key, default in LEAVE.items()]
@@ -90,7 +90,7 @@ def _rules(said: Reading) -> tuple[Rule, ...]:
     with said, said.within("rbac") as rbac, rbac.within("rules") as rules:
         if rules.take("action") != ALLOW:
             raise rules.refuse("action", "ALLOW")
-        found = sorted(rules.at("policies").items(), key=lambda each: (len(each[0]), each[0]))
+        found = sorted(rules.by_key("policies").items(), key=lambda each: (len(each[0]), each[0]))
         return tuple(_rule(policy) for _, policy in found)
 
 

@@ -52,7 +52,7 @@ TRANSPORTS = ("", "tls", "raw_buffer")
 
 def listener(name: str, message: Any) -> ListenerSaid:
     """Raises Refused."""
-    with Reading(message, name) as said:
+    with Reading(message) as said:
         said.skip("name", "per_connection_buffer_limit_bytes")  # it is in the limits
         address = url_of(said.within("address"))
         limits = _limits(said)
@@ -139,7 +139,7 @@ def _tls(said: Reading) -> frozenset[str]:
 
 
 def _limits(said: Reading) -> LimitsConfig:
-    where = f"{said.path}.metadata.{BESIDE}.limits"
+    where = f"{said.at('metadata')}.{BESIDE}.limits"
     try:
         return config_rules.read(LimitsConfig, beside_of(said).get("limits", {}), where)
     except ConfigError as error:

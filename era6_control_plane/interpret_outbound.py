@@ -33,7 +33,7 @@ ALWAYS = (
 
 def outbound(name: str, message: Any) -> tuple[HostTold, ...]:
     """Raises Refused."""
-    with Reading(message, name) as said:
+    with Reading(message) as said:
         said.skip("name")
         return tuple(_host(each) for each in said.each("virtual_hosts"))
 
@@ -133,7 +133,7 @@ def _client(action: Reading) -> ClientConfig:
 
 def _fault(said: Reading) -> Fault | None:
     found = None
-    for config in said.at("typed_per_filter_config").values():
+    for config in said.by_key("typed_per_filter_config").values():
         with config.unpacked(HTTPFault) as told:
             with told.within("delay") as delay:
                 delay_s, waits = delay.seconds("fixed_delay"), _share(delay)

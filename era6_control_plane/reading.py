@@ -23,7 +23,8 @@ class Refused(ValueError):
 class Reading:
     """One message. As a context it ends with the question whether all of it was read."""
 
-    def __init__(self, message: Any, path: str) -> None:
+    def __init__(self, message: Any, path: str = "") -> None:
+        """path: where it stands in the whole resource."""
         self.path = path
         self._message = message
         self._unread = {field.name for field, _ in message.ListFields()}
@@ -46,6 +47,10 @@ class Reading:
             raise Refused(
                 f"{self.path}.{min(self._unread)} is set, and means nothing to this proxy"
             )
+
+    def at(self, name: str) -> str:
+        """Where a field stands in the whole resource."""
+        return f"{self.path}.{name}" if self.path else name
 
     def has(self, name: str) -> bool:
         """Whether it is set, read or not."""
@@ -71,17 +76,17 @@ class Reading:
 
     def within(self, name: str) -> Reading:
         """A message inside; one without fields if it is not set."""
-        return Reading(self.take(name), f"{self.path}.{name}")
+        return Reading(self.take(name), self.at(name))
 
     def each(self, name: str) -> list[Reading]:
         """The messages of a list."""
         listed = enumerate(self.take(name))
-        return [Reading(each, f"{self.path}.{name}[{number}]") for number, each in listed]
+        return [Reading(each, f"{self.at(name)}[{number}]") for number, each in listed]
 
-    def at(self, name: str) -> dict[str, Reading]:
+    def by_key(self, name: str) -> dict[str, Reading]:
         """The messages of a map, in the order of their keys."""
         found = self.take(name)
-        return {key: Reading(found[key], f"{self.path}.{name}[{key!r}]") for key in sorted(found)}
+        return {key: Reading(found[key], f"{self.at(name)}[{key!r}]") for key in sorted(found)}
 
     def unpacked(self, kind: type[Message]) -> Reading:
         """This is an Any: the message in it, which must be of this kind."""
@@ -106,7 +111,7 @@ class Reading:
         """The error to raise for a field."""
         told = str(getattr(self._message, name)).strip().replace("\n", " ")
         shown = told if len(told) <= LONGEST_QUOTE else f"{told[: LONGEST_QUOTE - 1]}…"
-        return Refused(f"{self.path}.{name} is {shown!r}: accepted is {accepted}")
+        return Refused(f"{self.at(name)} is {shown!r}: accepted is {accepted}")
 
 
 def _whole(value: Any) -> Any:

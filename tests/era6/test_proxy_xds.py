@@ -132,7 +132,7 @@ def test_what_it_does_not_understand_is_refused_by_its_path_and_the_last_good_st
     orders.ruler.push(bad)
     until(lambda: orders.ruler.refusals())
     assert orders.ruler.refusals() == [
-        "outbound: outbound.virtual_hosts[0].routes[0].route.request_mirror_policies is set, and "
+        "outbound: virtual_hosts[0].routes[0].route.request_mirror_policies is set, and "
         "means nothing to this proxy"
     ]
     assert orders.status() == 200

@@ -1,20 +1,35 @@
-"""Discovery over gRPC: who asks, and one task per stream that hears, plans and answers."""
+"""Discovery over gRPC, for the pilot (ADS) and for the agent (SDS): which streams there are.
+
+What is said on one is in conversation.py, what is to be said in planning.py.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from era6_control_plane.planning import Progress
-from era6_control_plane.snapshot import Snapshot
+import grpc
+from envoy.service.discovery.v3 import ads_pb2_grpc
+from envoy.service.secret.v3 import sds_pb2_grpc
 
-OPTIONS: Sequence[tuple[str, Any]] = ()  # of a grpc.aio.server that serves this: keepalive, sizes
+from era6_control_plane.conversation import Conversation, Ended
+from era6_control_plane.pilot_link import SERVER_OPTIONS
+from era6_control_plane.planning import Stream
+from era6_control_plane.snapshot import Snapshot
+from era6_control_plane.talk import Mode
+
+# of a grpc.aio.server that serves this; a snapshot of many routes is more than 4 MiB
+OPTIONS = (*SERVER_OPTIONS, ("grpc.max_send_message_length", -1))
+MOST_STREAMS = 1000
+GOODBYE_S = 0.5
 
 
 @dataclass(frozen=True)
 class Peer:
-    """Who is at the other end: instance and service, and until when (wall clock) we believe it."""
+    """Who is at the other end: instance and service, and until when (since 1970) we believe it."""
 
     instance: str
     service: str
@@ -26,34 +41,123 @@ class Refused(Exception):
 
 
 class Discovery:
-    """ADS and SDS, both dialects, from one planning core. Used by the pilot and by the agent."""
+    """Both dialects, from one planning core. All of it runs in one event loop."""
 
     def __init__(
         self,
         snapshot_of: Callable[[str], Snapshot | None],
         greet: Callable[[Any, Any], Peer],
         say: Callable[[str], None],
-        most_streams: int = 1000,
+        most_streams: int = MOST_STREAMS,
         is_one_per_node: bool = True,
     ) -> None:
-        """snapshot_of: of a node's id; None, if it is unknown.
+        """snapshot_of: of a node's id; None: it is unknown, and is told nothing.
 
-        greet: given the node's message (envoy.config.core.v3.Node) and the gRPC context at a
-        stream's first request; tells who it is, or raises Refused. say: a line for the log.
+        greet: given the node's message (envoy.config.core.v3.Node) and the gRPC context when a
+        stream begins; tells who it is, or raises Refused. say: a line for the log. is_one_per_node:
+        a newer stream ends the older one.
         """
+        self._snapshot_of = snapshot_of
+        self._greet = greet
+        self._say = say
+        self._most_streams = most_streams
+        self._is_one_per_node = is_one_per_node
+        self._held: set[Conversation] = set()
+        self._of_node: dict[str, Conversation] = {}
+        self._last: dict[str, Stream] = {}  # of each node, the oldest first
 
-    def add_ads(self, server: Any) -> None:
+    def add_ads(self, server: grpc.aio.Server) -> None:
         """Serve `AggregatedDiscoveryService` there."""
+        ads_pb2_grpc.add_AggregatedDiscoveryServiceServicer_to_server(_Ads(self), server)
 
-    def add_sds(self, server: Any) -> None:
+    def add_sds(self, server: grpc.aio.Server) -> None:
         """Serve `SecretDiscoveryService` there."""
+        sds_pb2_grpc.add_SecretDiscoveryServiceServicer_to_server(_Sds(self), server)
 
     def push(self) -> None:
-        """Snapshots may have changed: each stream looks what it has to send. From the loop only."""
+        """Snapshots may have changed: each stream looks what it has to send."""
+        for each in self._held:
+            each.wake()
 
-    def progress(self) -> dict[str, dict[str, Progress]]:
-        """Of each node that is connected, by kind."""
-        raise NotImplementedError
+    def conversations(self) -> dict[str, Conversation]:
+        """With each node that is connected, by its id."""
+        return dict(self._of_node)
 
     async def stop(self) -> None:
-        """End all streams."""
+        """End all streams; clients are told that it is not for ever."""
+        for each in self._held:
+            each.end(grpc.StatusCode.UNAVAILABLE, "the control plane stops")
+        until = time.monotonic() + GOODBYE_S
+        while self._held and time.monotonic() < until:
+            await asyncio.sleep(0.005)
+
+    async def converse(self, context: Any, mode: Mode) -> None:
+        """One stream, until its end."""
+        conversation = Conversation(context, mode, self._say)
+        self._held.add(conversation)
+        try:
+            await self._converse(conversation, context)
+        except Ended as ended:
+            who = conversation.node.id[:80] if conversation.node else context.peer()
+            self._say(f"{who}: {ended}")
+            await context.abort(ended.code, str(ended))
+        finally:
+            self._held.discard(conversation)
+
+    async def _converse(self, conversation: Conversation, context: Any) -> None:
+        if len(self._held) > self._most_streams:
+            why = f"{self._most_streams} streams, which are all that may be"
+            raise Ended(grpc.StatusCode.RESOURCE_EXHAUSTED, why)
+        first = await conversation.first()
+        try:
+            peer = self._greet(conversation.node, context)
+        except Refused as refused:
+            raise Ended(grpc.StatusCode.PERMISSION_DENIED, str(refused)) from refused
+        node = conversation.node.id
+        before = self._take_over(node, conversation) if self._is_one_per_node else None
+        try:
+            await conversation.hold(first, lambda: self._snapshot_of(node), before, peer.until_s)
+        finally:
+            self._let_go(node, conversation)
+
+    def _take_over(self, node: str, conversation: Conversation) -> Stream | None:
+        older = self._of_node.get(node)
+        if older:
+            older.end(grpc.StatusCode.ABORTED, "this node has begun another stream")
+        self._of_node[node] = conversation
+        return older.stream if older else self._last.get(node)
+
+    def _let_go(self, node: str, conversation: Conversation) -> None:
+        if self._of_node.get(node) is not conversation:
+            return
+        del self._of_node[node]
+        self._last.pop(node, None)
+        self._last[node] = conversation.stream
+        while len(self._last) > self._most_streams:
+            del self._last[next(iter(self._last))]
+
+
+# gRPC looks whether a handler is a coroutine: it must be one itself.
+class _Ads:
+    def __init__(self, discovery: Discovery) -> None:
+        self._discovery = discovery
+
+    async def StreamAggregatedResources(self, requests: Any, context: Any) -> None:
+        await self._discovery.converse(context, Mode.WHOLE)
+
+    async def DeltaAggregatedResources(self, requests: Any, context: Any) -> None:
+        await self._discovery.converse(context, Mode.DELTA)
+
+
+class _Sds:
+    def __init__(self, discovery: Discovery) -> None:
+        self._discovery = discovery
+
+    async def StreamSecrets(self, requests: Any, context: Any) -> None:
+        await self._discovery.converse(context, Mode.WHOLE)
+
+    async def DeltaSecrets(self, requests: Any, context: Any) -> None:
+        await self._discovery.converse(context, Mode.DELTA)
+
+    async def FetchSecrets(self, request: Any, context: Any) -> None:
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "accepted: a stream")

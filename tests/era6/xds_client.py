@@ -1,0 +1,94 @@
+"""A client of xDS that says what a test tells it to, against a server in the same event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager, suppress
+
+import grpc
+from envoy.service.discovery.v3 import ads_pb2_grpc
+from envoy.service.discovery.v3 import discovery_pb2 as messages
+from google.rpc.status_pb2 import Status
+
+from era6_control_plane.talk import Mode
+from era6_control_plane.xds import OPTIONS, Discovery, Peer
+
+SOON_S = 5.0
+
+
+def friend(node, context):
+    return Peer(node.id, node.cluster, float("inf"))
+
+
+@asynccontextmanager
+async def serving(snapshot_of, greet=friend, **more):
+    """Gives the discovery, its address, and what it said."""
+    said: list[str] = []
+    discovery = Discovery(snapshot_of, greet, said.append, **more)
+    server = grpc.aio.server(options=OPTIONS)
+    discovery.add_ads(server)
+    discovery.add_sds(server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        yield discovery, f"127.0.0.1:{port}", said
+    finally:
+        await discovery.stop()
+        await server.stop(0)
+
+
+class Talk:
+    """One stream of ADS."""
+
+    def __init__(self, call, mode):
+        self.call, self.mode = call, mode
+
+    async def ask(self, kind, names=(), node="", nonce="", version="", refused=None, **more):
+        whole = self.mode is Mode.WHOLE
+        if whole:
+            message = messages.DiscoveryRequest(resource_names=names, version_info=version, **more)
+        else:
+            message = messages.DeltaDiscoveryRequest(resource_names_subscribe=names, **more)
+        message.type_url, message.response_nonce = kind, nonce
+        if node:
+            message.node.id, message.node.cluster = node, "orders"
+        if refused is not None:
+            message.error_detail.CopyFrom(Status(code=13, message=refused))
+        await self.call.write(message)
+
+    async def hear(self):
+        answer = await asyncio.wait_for(self.call.read(), SOON_S)
+        assert answer is not grpc.aio.EOF, "the stream has ended"
+        return answer
+
+    async def acknowledge(self, answer, names=()):
+        version = answer.version_info if self.mode is Mode.WHOLE else ""
+        names = names if self.mode is Mode.WHOLE else ()
+        await self.ask(answer.type_url, names, nonce=answer.nonce, version=version)
+
+    async def silent(self, for_s=0.2):
+        """Whether nothing comes; the stream is of no use afterwards."""
+        try:
+            answer = await asyncio.wait_for(self.call.read(), for_s)
+        except TimeoutError:
+            return True
+        return answer is grpc.aio.EOF
+
+    async def end(self):
+        """How the server ends it: the code and why."""
+        with suppress(grpc.aio.AioRpcError):
+            while await asyncio.wait_for(self.call.read(), SOON_S) is not grpc.aio.EOF:
+                pass
+        return await self.call.code(), await self.call.details()
+
+
+@asynccontextmanager
+async def talking(address, mode=Mode.DELTA):
+    async with grpc.aio.insecure_channel(address) as channel:
+        stub = ads_pb2_grpc.AggregatedDiscoveryServiceStub(channel)
+        whole = mode is Mode.WHOLE
+        call = stub.StreamAggregatedResources() if whole else stub.DeltaAggregatedResources()
+        try:
+            yield Talk(call, mode)
+        finally:
+            call.cancel()

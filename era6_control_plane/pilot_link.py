@@ -35,6 +35,7 @@ TIMEOUT_S = 3.0  # for one question
 OPTIONS = (
     ("grpc.ssl_target_name_override", PILOT),  # at whatever address: this is who we ask
     ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.min_reconnect_backoff_ms", 2000),  # so long for TCP and TLS to be there
     ("grpc.keepalive_time_ms", 1000),
     ("grpc.keepalive_timeout_ms", 1000),
     ("grpc.http2.max_pings_without_data", 0),

@@ -20,6 +20,7 @@ from typing import Any
 
 from lab.contract import NoOutcome
 from lab.load import MOST_CUSTOMERS, Load
+from lab.mesh_commands import MeshCommands
 from lab.stage import NoWay, Stage
 from lab.telling import told, told_counts, told_stores
 from lab.vocabulary import CUT, HELP, KNOBS, BadCommand, operation_of
@@ -45,6 +46,7 @@ class Conductor:
         self._patience_s = patience_s
         self._load: Load | None = None
         self._loads = 0
+        self._mesh = MeshCommands(stage, patience_s)
         self._verbs: dict[str, Callable[[str], object]] = {
             "kill": stage.kill,
             "crash": stage.crash,
@@ -88,8 +90,8 @@ class Conductor:
                 return Answer(self._change_policy(role, key, value))
             case ["add", *version] if len(version) < 2:
                 return Answer(self._add("".join(version)))
-            case ["mesh", *words] if words:
-                return Answer(self._operate(words))
+            case ["mesh" | "served" | "ask", *_]:
+                return Answer(self._mesh.obey(words))
             case ["stats"]:
                 return Answer(told_counts(self._stage.wire.stats()))
             case ["stores"]:
@@ -197,12 +199,6 @@ class Conductor:
         except (NoWay, ValueError) as wrong:
             raise BadCommand(str(wrong)) from wrong
         return f"{role} has been told: {key} = {value}"
-
-    def _operate(self, words: list[str]) -> str:
-        try:
-            return self._stage.operate(words)
-        except ValueError as wrong:
-            raise BadCommand(str(wrong)) from wrong
 
     def _add(self, version: str) -> str:
         try:

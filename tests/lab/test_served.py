@@ -1,0 +1,60 @@
+"""Who has served is counted from what proxies wrote, and heard by whoever asks beside orders."""
+
+import pytest
+
+from lab.commands import Conductor
+from lab.served import count, headers_of
+from lab.stage import Stage
+from lab.trace import Event
+from lab.vocabulary import BadCommand
+
+
+def heard(source: str, t: float = 2.0, note: str = "answered", process: str = "orders") -> Event:
+    return Event(t, process, "answer", source, process, "o-1", note=note)
+
+
+def test_only_what_orders_was_answered_since_then_counts():
+    events = [
+        heard("inventory-1", t=0.5),
+        heard("inventory-2"),
+        heard("inventory-1"),
+        heard("inventory-2"),
+        heard("inventory-1", note="timed out"),
+        heard("orders", process="inventory-1"),
+    ]
+    versions = {"inventory-2": "v2"}
+    assert count(events, 1.0, versions) == "inventory-1 served 1, inventory-2 v2 served 2"
+    assert count(events, 3.0, versions) == "nobody has served since"
+
+
+def test_headers_are_words_with_an_equals_sign():
+    assert headers_of(["x-canary=yes", "a=b=c"]) == {"x-canary": "yes", "a": "b=c"}
+    with pytest.raises(ValueError, match="'=no'; accepted: NAME=VALUE"):
+        headers_of(["=no"])
+
+
+@pytest.fixture(scope="module")
+def beside(seed):
+    with Stage("5", instances=1, seed=seed) as stage:
+        yield Conductor(stage, patience_s=5)
+
+
+def test_who_asks_beside_orders_is_told_and_leaves_a_trace(beside):
+    assert beside.obey("ask 3 /catalogue x-canary=yes").text == "3 answers: 3 times 200"
+    assert beside.obey("served").text == "inventory-1 served 3"
+    assert beside.obey("served").text == "nobody has served since"
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("ask many /catalogue", "ask 'many'; accepted: a number from 1 to 1000"),
+        ("ask 3 /catalogue x-canary", "'x-canary'; accepted: NAME=VALUE"),
+        ("ask 3", r"'ask 3'; accepted: mesh VERB \.\.\., served, ask N PATH"),
+        ("mesh", "'mesh'; accepted: mesh VERB"),
+        ("mesh status", "no control plane"),
+    ],
+)
+def test_what_a_mesh_cannot_be_told_is_refused_in_words(beside, line, told):
+    with pytest.raises(BadCommand, match=told):
+        beside.obey(line)

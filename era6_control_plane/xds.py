@@ -51,12 +51,13 @@ class Discovery:
         most_streams: int = MOST_STREAMS,
         is_one_per_node: bool = True,
     ) -> None:
-        """snapshot_of: of a node's id; None: it is unknown, and is told nothing.
+        """snapshot_of: of SERVICE/INSTANCE; None: it is unknown, and is told nothing.
 
         greet: given the node's message (envoy.config.core.v3.Node) and the gRPC context when a
         stream begins; tells who it is, or raises Refused. say: a line for the log. is_one_per_node:
         a newer stream ends the older one.
         """
+        self.on_end: Callable[[str], None] = lambda name: None  # told when a node is gone
         self._snapshot_of = snapshot_of
         self._greet = greet
         self._say = say
@@ -80,7 +81,7 @@ class Discovery:
             each.wake()
 
     def conversations(self) -> dict[str, Conversation]:
-        """With each node that is connected, by its id."""
+        """With each node that is connected, by SERVICE/INSTANCE."""
         return dict(self._of_node)
 
     async def stop(self) -> None:
@@ -113,7 +114,7 @@ class Discovery:
             peer = self._greet(conversation.node, context)
         except Refused as refused:
             raise Ended(grpc.StatusCode.PERMISSION_DENIED, str(refused)) from refused
-        node = conversation.node.id
+        node = f"{peer.service}/{peer.instance}"
         before = self._take_over(node, conversation) if self._is_one_per_node else None
         try:
             await conversation.hold(first, lambda: self._snapshot_of(node), before, peer.until_s)
@@ -131,6 +132,7 @@ class Discovery:
         if self._of_node.get(node) is not conversation:
             return
         del self._of_node[node]
+        self.on_end(node)
         self._last.pop(node, None)
         self._last[node] = conversation.stream
         while len(self._last) > self._most_streams:

@@ -35,14 +35,14 @@ async def until(true, within_s=5.0):
 @BOTH
 def test_what_is_asked_for_is_answered_and_a_change_is_pushed(mode):
     async def test():
-        now = {"orders-1": ONE}
+        now = {"orders/orders-1": ONE}
         async with serving(now.get) as (discovery, at, _), talking(at, mode) as talk:
             await talk.ask(CDS, node="orders-1")
             first = await talk.hear()
             assert first.type_url == CDS and len(first.resources) == 1
             await talk.acknowledge(first)
             await until(lambda: held(discovery).stream.is_settled(ONE))
-            now["orders-1"] = Snapshot([resource(CDS, "a", 2)])
+            now["orders/orders-1"] = Snapshot([resource(CDS, "a", 2)])
             discovery.push()
             second = await talk.hear()
             assert second.nonce != first.nonce and len(second.resources) == 1
@@ -51,7 +51,7 @@ def test_what_is_asked_for_is_answered_and_a_change_is_pushed(mode):
 
 
 def held(discovery, node="orders-1"):
-    return discovery.conversations()[node]
+    return discovery.conversations()[f"orders/{node}"]
 
 
 @BOTH
@@ -156,7 +156,7 @@ def test_a_stream_ends_with_the_certificate_that_it_began_with():
 @BOTH
 def test_who_never_acknowledges_holds_up_nobody_and_takes_no_memory(mode):
     async def test():
-        now = {"silent": ONE, "good": ONE}
+        now = {"orders/silent": ONE, "orders/good": ONE}
         async with (
             serving(now.get) as (discovery, at, _),
             talking(at, mode) as silent,
@@ -167,8 +167,8 @@ def test_who_never_acknowledges_holds_up_nobody_and_takes_no_memory(mode):
             answer = await good.hear()
             for number in range(2, 30):
                 await good.acknowledge(answer)
-                await until(lambda: held(discovery, "good").stream.is_settled(now["good"]))
-                now["good"] = now["silent"] = Snapshot([resource(CDS, "a", number)])
+                await until(lambda: held(discovery, "good").stream.is_settled(now["orders/good"]))
+                now["orders/good"] = now["orders/silent"] = Snapshot([resource(CDS, "a", number)])
                 discovery.push()
                 answer = await good.hear()
             await silent.hear()
@@ -179,7 +179,7 @@ def test_who_never_acknowledges_holds_up_nobody_and_takes_no_memory(mode):
 
 def test_a_flood_of_requests_is_slowed_and_others_are_served():
     async def test():
-        now = {"flood": ONE, "good": ONE}
+        now = {"orders/flood": ONE, "orders/good": ONE}
         async with (
             serving(now.get) as (_, at, _),
             talking(at) as flood,

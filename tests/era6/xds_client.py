@@ -54,7 +54,8 @@ class Talk:
             message.node.id, message.node.cluster = node, "orders"
         if refused is not None:
             message.error_detail.CopyFrom(Status(code=13, message=refused))
-        await self.call.write(message)
+        with suppress(asyncio.InvalidStateError):  # it has been ended: `end` tells how
+            await self.call.write(message)
 
     async def hear(self):
         answer = await asyncio.wait_for(self.call.read(), SOON_S)

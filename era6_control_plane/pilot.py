@@ -1,0 +1,190 @@
+"""The pilot: tells all sidecars what to do. Beside it the citadel (who is who), the registry (who
+is there) and the operator's interface: one process, as Istio's since its release 1.5.
+
+    operator ──▶ Ruling ──▶ Telling ──▶ Discovery ──▶ every proxy
+                              ▲
+    agents ──▶ Enrolment ──▶ Membership
+
+What must outlive it is in the state folder. Proxies that find it gone go on with what they have;
+one that started again without its state would tell them that there is nobody any more. So it opens
+no port before it has read all of that, and the nodes' port last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from era0_naive.role import host_and_port
+from era5_sidecar.server import listener_at
+from era6_control_plane import operator_token
+from era6_control_plane.citadel import Citadel
+from era6_control_plane.enrolment import Enrolment
+from era6_control_plane.history import History
+from era6_control_plane.intent import Intent, MeshIntent
+from era6_control_plane.membership import NETWORKS, Membership
+from era6_control_plane.operator_api import OperatorApi
+from era6_control_plane.ruling import Ruling
+from era6_control_plane.telling import Telling
+from era6_control_plane.xds import OPTIONS
+
+ONLY_OURS = 0o700
+GRACE_S = 0.5  # for calls under way when it stops
+SLACK_S = 5.0  # for the loop to answer another thread
+
+
+class Pilot:
+    """What it knows, and what an operator may ask of it (see governed.py)."""
+
+    def __init__(self, state: Path, networks: Sequence[str]) -> None:
+        """Reads all that is in the folder. Raises OSError, ValueError, Busy."""
+        state.mkdir(mode=ONLY_OURS, parents=True, exist_ok=True)
+        state.chmod(ONLY_OURS)
+        self.token = operator_token.keep(state / "operator.token")
+        self.citadel = Citadel(state / "citadel", time.time())
+        self.membership = Membership(state / "membership.db", time.monotonic(), networks)
+        self.telling = Telling(self.membership.endpoints, say)
+        self.ruling = Ruling(History(state / "intent.db"), self._told, self.telling.rehearse)
+        self.enrolment = Enrolment(self.citadel, self.membership, self._life_s, say)
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def begin(self, intent: Path | None) -> None:
+        """Puts the first intent in force, if there is none yet. Raises as Ruling.apply, OSError."""
+        if self.ruling.revision is None and intent is not None:
+            self.ruling.apply(intent.read_text(), "pilot", f"the first: {intent.name}")
+        elif intent is not None and self.ruling.revision:
+            say(f"revision {self.ruling.revision.number} stays in force; {intent} is not looked at")
+
+    def go(self) -> None:
+        """From now on changes are told, in the running loop."""
+        self._loop = asyncio.get_running_loop()
+        self.membership.on_change = self.telling.endpoints_changed
+        self.membership.renew(time.monotonic())
+        self.telling.endpoints_changed()
+        if self.ruling.revision and self.ruling.intent:
+            self.telling.rule(self.ruling.revision.number, self.ruling.intent)
+
+    def is_ready(self) -> str:
+        """Empty, or why not."""
+        return "" if self._loop else "it has only just started"
+
+    def status(self, wait_for: int = 0, within_s: float = 0.0) -> Mapping[str, Any]:
+        """As JSON: see governed.py."""
+        if self._loop is None:
+            raise ValueError(self.is_ready())
+        told = asyncio.run_coroutine_threadsafe(self._status(wait_for, within_s), self._loop)
+        return told.result(within_s + SLACK_S)
+
+    def new_token(self, service: str, instance: str, life_s: float) -> str:
+        """Lets one instance in, once."""
+        say(f"a token for {service}/{instance}, good for {life_s:g} s")
+        return self.citadel.new_token(service, instance, life_s, time.time())
+
+    def rotate(self) -> str:
+        """Begins to replace the authority."""
+        return self.citadel.rotate(time.time())
+
+    async def _status(self, wait_for: int, within_s: float) -> dict[str, Any]:
+        is_settled = await self.telling.settle(wait_for, within_s)
+        now = time.monotonic()
+        return {
+            "revision": self.telling.revision,
+            "is_settled": is_settled,
+            "nodes": self.telling.status(),
+            "endpoints": [
+                {
+                    "service": each.service,
+                    "instance": each.instance,
+                    "version": each.version,
+                    "url": each.url,
+                    "age_s": self.membership.age_s(each, now),
+                }
+                for each in self.membership.endpoints()
+            ],
+            "authorities": self.citadel.status(time.time()),
+        }
+
+    def _told(self, revision: int, intent: Intent) -> None:
+        newest = self.ruling.revision
+        say(f"revision {revision}" + (f" by {newest.who}: {newest.note}" if newest else ""))
+        if self._loop:
+            self._loop.call_soon_threadsafe(self.telling.rule, revision, intent)
+
+    def _life_s(self) -> float:
+        intent = self.ruling.intent
+        return (intent.mesh if intent else MeshIntent()).certificate_life_s
+
+
+def main(
+    state: Path,
+    nodes: str,
+    join: str,
+    operator: str,
+    intent: Path | None,
+    network: Sequence[str] | None,
+    ready: Callable[[str], None],
+) -> None:
+    """Serves until it is told to stop. nodes, join: https://IP:PORT; operator: http://IP:PORT or
+    unix:PATH. Raises OSError, ValueError, Busy.
+    """
+    pilot = Pilot(state, network or NETWORKS)
+    pilot.begin(intent)
+    asyncio.run(_serve(pilot, nodes, join, operator, ready))
+
+
+async def _serve(
+    pilot: Pilot, nodes: str, join: str, operator: str, ready: Callable[[str], None]
+) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    for_nodes, for_joining = grpc.aio.server(options=OPTIONS), grpc.aio.server(options=OPTIONS)
+    pilot.telling.discovery.add_ads(for_nodes)
+    for_nodes.add_generic_rpc_handlers((pilot.enrolment.node_handler(),))
+    for_joining.add_generic_rpc_handlers((pilot.enrolment.join_handler(),))
+    listener = listener_at(operator)
+    at_operator = _url_of(listener.getsockname(), operator)
+    at_join = _open(for_joining, join, pilot.enrolment.join_credentials())
+    at_nodes = _open(for_nodes, nodes, pilot.enrolment.node_credentials())
+    with suppress(OSError):
+        print(f"pilot listens nodes={at_nodes} join={at_join} operator={at_operator}", flush=True)
+    pilot.go()
+    working = asyncio.ensure_future(pilot.enrolment.run())
+    api = OperatorApi(pilot.ruling, pilot, pilot.token)
+    api.serve(listener)
+    await for_joining.start()
+    await for_nodes.start()
+    ready(at_operator)
+    await stop.wait()
+    say("ends")
+    await asyncio.to_thread(api.close)
+    working.cancel()
+    await pilot.telling.discovery.stop()
+    await asyncio.gather(for_nodes.stop(GRACE_S), for_joining.stop(GRACE_S))
+
+
+def _open(server: grpc.aio.Server, url: str, credentials: grpc.ServerCredentials) -> str:
+    host, port = host_and_port(url, "https", least_port=0)
+    try:
+        bound = server.add_secure_port(f"{host}:{port}", credentials)
+    except RuntimeError as error:
+        raise OSError(f"address {url!r}: {error}") from error
+    return f"https://{host}:{bound}"
+
+
+def _url_of(name: Any, asked: str) -> str:
+    return asked if asked.startswith("unix:") else f"http://{name[0]}:{name[1]}"
+
+
+def say(line: str) -> None:
+    """A line for whoever runs this."""
+    with suppress(OSError):
+        print(f"pilot: {line}", file=sys.stderr, flush=True)

@@ -65,8 +65,10 @@ class Joining:
         token = _read(pilot.token, "pilot.token").decode("utf-8", "replace").strip()
         believed = _read(pilot.authorities, "pilot.authorities")
         hashed = hashlib.sha256(token.encode()).hexdigest()
-        if not token or hashed == self._refused:
-            raise NotYet(self._complaint or f"no token in {pilot.token} yet")
+        if not token:
+            raise NotYet(f"no token in {pilot.token} yet")
+        if hashed == self._refused:
+            raise NotYet(self._complaint)
         key = self._safe.joining_key()
         asked = Application(token, *self._name, request(key).decode())
         try:

@@ -56,7 +56,7 @@ def outbound(mesh: MeshIntent, service: str, url: str) -> Listener:
     fault = {"name": FAULT_FILTER, "typed_config": typed(HTTPFault, {})}
     told = {
         "local_reply_config": {"mappers": answers.to_service()},
-        "http_filters": [fault, managers.router(is_inbound=False)],
+        "http_filters": [fault, managers.router()],
     }
     filters = managers.chain(OUTBOUND, mesh, service, told, {})
     return Listener(**_listener(OUTBOUND, url, mesh) | {"filter_chains": [{"filters": filters}]})
@@ -79,7 +79,7 @@ def _guarded(mesh: MeshIntent, service: str) -> Json:
 def _inbound(mesh: MeshIntent, service: str, caller: Json) -> list[Json]:
     told = {
         "local_reply_config": {"mappers": answers.to_callers()},
-        "http_filters": [*admission.filters(), managers.router(is_inbound=True)],
+        "http_filters": [*admission.filters(), managers.router()],
         # A connection is ended by an answer that says so: else it ends as a request comes in.
         "http1_safe_max_connection_duration": True,
         **caller,

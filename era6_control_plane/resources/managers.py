@@ -48,10 +48,10 @@ def chain(direction: str, mesh: MeshIntent, service: str, told: Json, age: Json)
     ]
 
 
-def router(is_inbound: bool) -> Json:
-    """The last filter. Inbound the deadline that the caller's Envoy tells is believed."""
-    told = {"respect_expected_rq_timeout": is_inbound}
-    return {"name": "router", "typed_config": typed(Router, told)}
+def router() -> Json:
+    """The last filter. It is told no deadline, as it believes none that comes from elsewhere: who
+    waits no longer hangs up, and what its request has begun is ended."""
+    return {"name": "router", "typed_config": typed(Router, {})}
 
 
 def without_customers_own() -> Json:

@@ -26,7 +26,7 @@ def listener(service: str) -> Listener:
     fault = {"name": FAULT_FILTER, "typed_config": typed(HTTPFault, {})}
     manager = {
         "rds": {"route_config_name": service, "config_source": ADS},
-        "http_filters": [fault, managers.router(is_inbound=False)],
+        "http_filters": [fault, managers.router()],
     }
     api = typed(http_connection_manager_pb2.HttpConnectionManager, manager)
     return Listener(name=service, api_listener={"api_listener": api})

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 from envoy.extensions.filters.http.rbac.v3 import rbac_pb2
+from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -280,6 +281,30 @@ def test_a_route_says_its_own_numbers_or_the_services():
 def test_a_route_after_one_without_conditions_is_not_told():
     told = shop(RouteIntent(to={"v1": 100}), RouteIntent(path="/a", to={"v2": 100}))
     assert set(compile(told, THERE, ORDERS).of(EDS)) == {ALL + "v1"}
+
+
+def test_no_connection_lasts_longer_than_a_quarter_of_a_certificates_life():
+    """It was let in when half of that was over at most. Idle ones the caller ends first: else one
+    would end as a request is on its way."""
+    brief = Intent(shop().services, MeshIntent(certificate_life_s=8.0))
+    (manager,) = managers(unpacked(compile(brief, THERE, INVENTORY).of(LDS)["inbound"]))
+    ours = manager.common_http_protocol_options
+    options = http_protocol_options_pb2.HttpProtocolOptions()
+    cluster = unpacked(compile(brief, THERE, ORDERS).of(CDS)[ALL])
+    (packed,) = cluster.typed_extension_protocol_options.values()
+    assert packed.Unpack(options)
+    theirs = options.common_http_protocol_options
+    assert ours.max_connection_duration.ToSeconds() == 2
+    assert theirs.max_connection_duration.ToSeconds() == 2
+    assert theirs.idle_timeout.ToSeconds() < ours.idle_timeout.ToSeconds() <= 2
+
+
+def test_what_a_node_is_told_grows_with_whom_it_may_call_and_not_with_the_mesh():
+    others = {f"other-{number}": ServiceIntent(may=MAY[:0]) for number in range(100)}
+    alone, among = shop().services, {**shop().services, **others}
+    one, other = (compile(Intent(each), THERE, ORDERS) for each in (alone, among))
+    assert differ(one, other) == ["RDS"]  # these names are refused at home
+    assert len(hosts(other)) == len(hosts(one)) + 1
 
 
 def test_answers_say_who_served_them():

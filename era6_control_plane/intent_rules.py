@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from era4_framework.config_rules import ConfigError, not_accepted
 from era5_sidecar.config_inbound import ANYONE
+from era6_control_plane.identity import check_service
 from era6_control_plane.intent import Intent, RouteIntent, ServiceIntent
-from era6_control_plane.names import PILOT
 
 MOST_SERVICES = 200
 MOST_OF_ONE = 1000  # routes, or rules, of one service: a request is compared with one after another
@@ -49,15 +49,11 @@ def _check_names(services: Mapping[str, ServiceIntent]) -> None:
         raise not_accepted("services", {}, "at least one: nobody could call anybody")
     if len(services) > MOST_SERVICES:
         raise _too_many("services", f"{len(services)} of them", MOST_SERVICES)
-    seen: dict[str, str] = {}
     for name in services:
-        if name.lower() == PILOT:
-            # its certificate would be the control plane's
-            raise ConfigError(f"services.{name}", "is not accepted: it is the control plane's name")
-        if other := seen.get(name.lower()):
-            problem = f"is not accepted: {other} is there, and in a host's name case does not count"
-            raise ConfigError(f"services.{name}", problem)
-        seen[name.lower()] = name
+        try:
+            check_service(name)
+        except ValueError as error:
+            raise ConfigError(f"services.{name}", f"could have no certificate: {error}") from error
 
 
 def _check_versions(service: ServiceIntent, where: str) -> None:
@@ -134,16 +130,16 @@ def _check_times(service: ServiceIntent, route: RouteIntent, key: str) -> None:
 
 def _unreachable(routes: Sequence[RouteIntent]) -> Iterator[tuple[int, int]]:
     """Each route whose requests an earlier one takes, all of them; and which one that is."""
-    matches = [(route.path, route.method, _headers(route)) for route in routes]
-    for number, (path, method, headers) in enumerate(matches):
-        for before, (start, of, having) in enumerate(matches[:number]):
-            if path.startswith(start) and of in (ANYONE, method) and having <= headers:
-                yield number, before
-                break
-
-
-def _headers(route: RouteIntent) -> frozenset[tuple[str, str]]:
-    return frozenset((name.lower(), value) for name, value in route.headers.items())
+    lengths = sorted({len(route.path) for route in routes})
+    seen: dict[tuple[str, str], dict[frozenset[tuple[str, str]], int]] = {}
+    for number, route in enumerate(routes):
+        headers = frozenset((name.lower(), value) for name, value in route.headers.items())
+        starts = [route.path[:length] for length in lengths if length <= len(route.path)]
+        alike = [seen.get((start, of), {}) for start in starts for of in (ANYONE, route.method)]
+        taken = [at for each in alike for having, at in each.items() if having <= headers]
+        if taken:
+            yield number, min(taken)
+        seen.setdefault((route.path, route.method), {}).setdefault(headers, number)
 
 
 def _accepted(name: str, known: Collection[str]) -> str:

@@ -64,8 +64,7 @@ def status(told: Told) -> str:
     if told.get("endpoints"):
         parts += ["", *_table([["INSTANCE", "SERVICE", "VERSION", "URL", "AGE"], *_places(told)])]
     if told.get("authorities"):
-        said = ", ".join(f"{name} {value}" for name, value in told["authorities"].items())
-        parts += ["", f"authorities: {said}"]
+        parts += ["", _authorities(told["authorities"])]
     return plain("\n".join(parts))
 
 
@@ -118,6 +117,17 @@ def _places(told: Told) -> Iterator[list[str]]:
     for each in told["endpoints"]:
         names = (each["instance"], each["service"], each["version"] or NOT_ASKED, each["url"])
         yield [*map(str, names), f"{each['age_s']:.0f} s"]
+
+
+def _authorities(told: Told) -> str:
+    """How far a rotation has come, and who has yet to take part in it."""
+    parts = [f"authorities: {told['stage']}"]
+    if told.get("signing"):
+        trusted = len(told.get("authorities", ()))
+        parts.append(f"{told['signing'][:SHORT]} signs, {trusted} trusted")
+    if told.get("waits_for"):
+        parts.append(f"waiting for {', '.join(map(str, told['waits_for']))}")
+    return ", ".join(parts)
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -30,6 +30,7 @@ class StandIn:
         self.endpoints: list[dict[str, Any]] = []
         self.waits: list[tuple[int, float]] = []
         self.tokens: list[tuple[str, str, float]] = []
+        self.authorities: dict[str, Any] = {"stage": "steady"}
         self.settle = threading.Event()
         self.settle.set()
         self.wrong: Exception | None = None
@@ -43,7 +44,7 @@ class StandIn:
             self.settle.wait(within_s)
         revision = wait_for or len(self.waits)
         told = {"revision": revision, "nodes": self.nodes, "endpoints": self.endpoints}
-        return {**told, "authorities": {"stage": "steady"}, "is_settled": self.settle.is_set()}
+        return {**told, "authorities": self.authorities, "is_settled": self.settle.is_set()}
 
     def new_token(self, service: str, instance: str, life_s: float) -> str:
         self.tokens.append((service, instance, life_s))

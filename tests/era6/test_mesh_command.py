@@ -263,6 +263,9 @@ def test_status_is_a_table(near, type_):
         {"service": "a", "instance": "a-1", "version": "v1", "url": "http://127.0.0.1:5",
          "age_s": 12.3}
     ]  # fmt: skip
+    near.behind.authorities |= {
+        "signing": "7c1e11c496322fd3", "authorities": ["7c1e11c4", "6def9586"], "waits_for": ["a-1"]
+    }  # fmt: skip
     code, out, _ = type_(near, "status")
     assert code == 0
     assert out == (
@@ -276,7 +279,7 @@ def test_status_is_a_table(near, type_):
         "INSTANCE  SERVICE  VERSION  URL                 AGE\n"
         "a-1       a        v1       http://127.0.0.1:5  12 s\n"
         "\n"
-        "authorities: stage steady\n"
+        "authorities: steady, 7c1e11 signs, 2 trusted, waiting for a-1\n"
     )
 
 

@@ -135,6 +135,7 @@ class Conductor:
             wanted = f"a number of customers from 1 to {MOST_CUSTOMERS}, or stop"
             raise BadCommand(f"load is {number!r}; accepted: {wanted}")
         self._loads += 1
+        self._mesh.forget()
         self._load = Load(self._stage, int(number), f"load-{self._loads}", self._patience_s)
         self._stage.before_end(self._load.stop)
 

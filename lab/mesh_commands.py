@@ -22,6 +22,10 @@ class MeshCommands:
         self._patience_s = patience_s
         self._served = Served(stage)
 
+    def forget(self) -> None:
+        """Who has served until now is not counted any more."""
+        self._served = Served(self._stage)
+
     def obey(self, words: list[str]) -> str:
         """What came of it. Raises BadCommand."""
         try:

@@ -32,7 +32,7 @@ the services kill ROLE | restart ROLE | pause ROLE | resume ROLE
              policy ROLE KEY VALUE, as policy orders retry.attempts 1
 the mesh     era 6: mesh get | mesh apply FILE | mesh status | mesh history ...
              (as `eras mesh`); add VERSION; pilot is a ROLE like the others
-             served (who has answered orders since the last time)
+             served (who has answered orders since then, or since load)
              ask N PATH NAME=VALUE ... (so many GETs of inventory, with headers)
 & at the end of a customer's line: do not wait for the answer"""
 

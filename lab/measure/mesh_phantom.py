@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import queue
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
 from cryptography import x509
@@ -14,6 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from lab.cast.operator import Operator
+
+Join: TypeAlias = "grpc.UnaryUnaryMultiCallable[bytes, bytes]"
+Attend: TypeAlias = "grpc.StreamStreamMultiCallable[bytes, bytes]"
 
 SERVICE = "inventory"
 TIMEOUT_S = 5.0
@@ -44,7 +47,8 @@ class Phantom:
         credentials = grpc.ssl_channel_credentials(*known)
         self._channel = grpc.secure_channel(_place(listens["nodes"]), credentials, NAMED)
         self._words: queue.Queue[bytes | None] = queue.Queue()
-        self._stream = self._channel.stream_stream("/seven_eras.Mesh/Attend")(self._said())
+        attend: Attend = self._channel.stream_stream("/seven_eras.Mesh/Attend")
+        self._stream = attend(self._said())  # kept: a stream that nobody holds ends
 
     def say(self, is_well: bool, url: str) -> None:
         """That it is there, at this address, or that it is not well."""
@@ -64,7 +68,7 @@ class Phantom:
 def _join(join: str, authorities: bytes, asked: Mapping[str, str]) -> Mapping[str, Any]:
     credentials = grpc.ssl_channel_credentials(authorities)
     with grpc.secure_channel(_place(join), credentials, NAMED) as channel:
-        call = channel.unary_unary("/seven_eras.Mesh/Join")
+        call: Join = channel.unary_unary("/seven_eras.Mesh/Join")
         granted: Mapping[str, Any] = json.loads(call(json.dumps(asked).encode(), timeout=TIMEOUT_S))
     return granted
 

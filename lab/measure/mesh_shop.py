@@ -65,7 +65,7 @@ def answering(status: int) -> str:
 
 
 class Asker:
-    """Asks orders' proxy for inventory, again and again, and remembers when it was answered what."""
+    """Asks orders' proxy for inventory again and again, and remembers when it was answered what."""
 
     def __init__(self, outbound: str) -> None:
         self._place = urlsplit(outbound).netloc

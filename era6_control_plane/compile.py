@@ -10,7 +10,8 @@ what made its first meshes heavy.) Whom a service lets in its own proxy decides 
 | the breaker, the retry budget, most connections, what is in flight at most | clusters (CDS) |
 | mTLS's mode, limits, a certificate's life | listeners (LDS), which drain |
 
-Who is there is told by assignments (EDS).
+Who is there is told by assignments (EDS). A caller's first rule anywhere brings it that service's
+clusters, too, and its last one takes them.
 """
 
 from __future__ import annotations

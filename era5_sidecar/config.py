@@ -17,7 +17,7 @@ from era4_framework import config_rules
 from era4_framework.config import ClientConfig, QuotaConfig
 from era4_framework.config_rules import ConfigError, not_accepted, require_whole
 from era5_sidecar.config_inbound import ANYONE, METHODS, InboundConfig, Rule
-from era5_sidecar.config_lines import ConfigFileError, line_of, parse
+from era5_sidecar.config_lines import ConfigFileError, contents, line_of, parse
 from era5_sidecar.config_sections import (
     NOWHERE,
     STDOUT,
@@ -51,6 +51,7 @@ __all__ = [
     "SupervisorConfig",
     "TlsConfig",
     "UpstreamConfig",
+    "contents",
     "placed",
     "read",
     "shown",
@@ -137,12 +138,13 @@ class SidecarConfig:
 SECTIONS = {"outbound": OutboundConfig, "registry": RegistryConfig, "tls": TlsConfig}
 
 
-def read(path: Path) -> SidecarConfig:
+def read(path: Path, raw: bytes | None = None) -> SidecarConfig:
     """What the file says; paths in it are relative to its folder.
 
-    Raises ConfigFileError, which tells the line, the key, its value and what is accepted.
+    raw: what was in it when it was read, if it was. Raises ConfigFileError, which tells the line,
+    the key, its value and what is accepted.
     """
-    table, text = parse(path)
+    table, text = parse(path, raw)
     try:
         return _sidecar(_resolved(table, path.resolve().parent))
     except ConfigError as error:

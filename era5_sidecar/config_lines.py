@@ -21,22 +21,31 @@ INDEX = re.compile(r"\[(\d+)\]\.?(.*)")
 
 
 class ConfigFileError(ConfigError):
-    """What `key` on this line of a file says cannot be used."""
+    """What `key` on this line of a file says cannot be used. Line 0: there is none."""
 
     def __init__(self, path: Path, line: int, key: str, problem: str) -> None:
         super().__init__(key, problem)
         self.path, self.line = path, line
 
     def __str__(self) -> str:
-        return f"{self.path}, line {self.line}: {self.key} {self.problem}"
+        where = f"{self.path}, line {self.line}" if self.line else str(self.path)
+        return f"{where}: {self.key} {self.problem}"
 
 
-def parse(path: Path) -> tuple[dict[str, Any], str]:
-    """What a TOML file says, and its text. Raises ConfigFileError."""
+def contents(path: Path) -> bytes:
+    """What is in the file now. Raises ConfigFileError."""
     try:
-        raw = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise ConfigFileError(path, 0, "the file", f"cannot be read: {error.strerror}") from error
+
+
+def parse(path: Path, raw: bytes | None = None) -> tuple[dict[str, Any], str]:
+    """What a TOML file says, and its text. Raises ConfigFileError.
+
+    raw: what was in it when it was read, if it was.
+    """
+    raw = contents(path) if raw is None else raw
     if len(raw) > MOST_BYTES or raw.count(b"\n") > MOST_LINES:
         accepted = f"accepted are {MOST_BYTES} bytes and {MOST_LINES} lines"
         raise ConfigFileError(path, MOST_LINES, "the file", f"is too long: {accepted}")

@@ -14,11 +14,11 @@ from typing import Any
 
 from era4_framework.config_rules import ConfigError
 from era5_sidecar.admin import Admin
-from era5_sidecar.config import SidecarConfig, placed, read, shown
+from era5_sidecar.config import SidecarConfig, placed, shown
 from era5_sidecar.discovery import Discovery
 from era5_sidecar.health import Health
-from era5_sidecar.inheritance import Notice, listeners
-from era5_sidecar.last_good import keep, read_first
+from era5_sidecar.inheritance import AGAIN, Notice, listeners
+from era5_sidecar.last_good import Keeping, Reading, read_first
 from era5_sidecar.lease import Lease
 from era5_sidecar.proxy import Proxy, say
 from era5_sidecar.starting import allow_files, as_started, open_all
@@ -35,7 +35,10 @@ class Life:
         """Raises ConfigError."""
         self._path = path
         self._ready = ready
-        self._config, trouble = read_first(path)
+        is_again = bool(os.environ.pop(AGAIN, ""))
+        self._reading, trouble = read_first(path, is_again)  # what is in force
+        self._config = self._reading.config  # as we were started
+        self._keeping = Keeping(path, say)
         if trouble:
             say(f"{trouble}; what was said before stays in force")
         self._notice = Notice.from_environment()
@@ -93,14 +96,15 @@ class Life:
     async def _obey_file(self) -> None:
         """What it says now, if it makes sense; else what it said before."""
         try:
-            read_now = read(self._path)
-            config, later = as_started(self._config, read_now)
+            reading = Reading.of(self._path)
+            config, later = as_started(self._config, reading.config)
             await self._proxy.apply(config)
         except ConfigError as error:
             say(f"{placed(self._path, error)}; what was said before stays in force")
             return
+        self._reading = reading
+        self._keep()
         await self._follow_registry(config)
-        keep(self._path, read_now)
         rest = f"; at the next upgrade: {', '.join(later)}" if later else ""
         say(f"{self._path.name} is in force{rest}")
         self._notice.ready()
@@ -148,10 +152,14 @@ class Life:
     def _tell_ready(self) -> None:
         gc.collect()
         gc.freeze()  # what was made by now stays: no collection need look at it again
-        keep(self._path, self._proxy.config)
+        self._keep()
         self._notice.ready()
         if self._notice.fileno() < 0:  # else the supervisor tells
             self._ready(self._proxy.url)
+
+    def _keep(self) -> None:
+        if not self._end.is_set():  # else another one is in our place, and keeps its own
+            self._keeping.keep(self._reading.raw)
 
     async def _breathe(self) -> None:
         while True:

@@ -1,6 +1,7 @@
 """What a reload leaves behind: nothing of the one before."""
 
 import asyncio
+import errno
 import shutil
 import ssl
 from pathlib import Path
@@ -9,9 +10,9 @@ import pytest
 
 from era4_framework.config_rules import ConfigError
 from era5_sidecar import certificates, life
-from era5_sidecar.config import TlsConfig
+from era5_sidecar.config import SidecarConfig, TlsConfig
 from era5_sidecar.inheritance import AGAIN
-from era5_sidecar.last_good import keep
+from era5_sidecar.last_good import Keeping, copy_of, keep
 from era5_sidecar.life import Life
 from era5_sidecar.starting import open_all
 from era5_sidecar.tls import client_context
@@ -161,7 +162,7 @@ def test_what_cannot_change_in_a_reload_stays_and_is_named(path, capsys):
 
 
 def test_who_is_started_again_over_a_bad_file_has_what_was_in_force(path, monkeypatch, capsys):
-    keep(path, Life(path, print)._proxy.config)
+    keep(path, path.read_bytes())
     path.write_text(FILE.replace("is_edge = true", "is_edge = 7"))
     with pytest.raises(ConfigError, match="is_edge"):
         Life(path, print)
@@ -170,8 +171,95 @@ def test_who_is_started_again_over_a_bad_file_has_what_was_in_force(path, monkey
     assert "is_edge is 7" in capsys.readouterr().err
 
 
+def reloaded_while(path: Path, edited: str, monkeypatch) -> Life:
+    """It reloads; as soon as what it read is in force, somebody writes something else."""
+
+    async def reload() -> Life:
+        alive = Life(path, print)
+        apply = alive._proxy.apply
+
+        async def apply_and_be_edited(config: SidecarConfig) -> None:
+            await apply(config)
+            path.write_text(edited)
+
+        monkeypatch.setattr(alive._proxy, "apply", apply_and_be_edited)
+        await alive._reload()
+        return alive
+
+    return asyncio.run(reload())
+
+
+@pytest.mark.parametrize("edited", ["banana", FILE + "\n[orders]\n", FILE.replace("true", "7")])
+def test_what_is_kept_is_what_was_read_and_not_what_the_file_says_by_then(
+    path, monkeypatch, edited
+):
+    read = path.read_text()
+    reloaded_while(path, edited, monkeypatch)
+    assert copy_of(path).read_text() == read
+    monkeypatch.setenv(AGAIN, "yes")
+    assert Life(path, print)._proxy.config.inbound.is_edge is True
+
+
+def test_who_was_started_over_a_bad_file_keeps_no_bad_copy(path, monkeypatch):
+    good = path.read_bytes()
+    keep(path, good)
+    path.write_text("banana")
+    for _ in range(2):  # it dies again and again
+        monkeypatch.setenv(AGAIN, "yes")
+        Life(path, print)._keep()
+    assert copy_of(path).read_bytes() == good
+
+
+def test_a_copy_is_written_aside_and_a_full_disk_leaves_the_one_before(path, monkeypatch):
+    keep(path, b"before")
+
+    def full(self: Path, target: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    said: list[str] = []
+    keeping = Keeping(path, said.append)
+    for _ in range(3):
+        keeping.keep(b"now")
+    assert copy_of(path).read_bytes() == b"before"
+    assert len(said) == 1
+    assert "No space left on device" in said[0]
+    assert sorted(each.name for each in path.parent.iterdir() if "in-force" in each.name) == [
+        ".sidecar.toml.in-force"
+    ]
+
+
+def test_who_leaves_keeps_nothing_as_another_one_is_in_its_place(path):
+    alive = Life(path, print)
+    alive.end()
+    alive._keep()
+    assert not copy_of(path).exists()
+
+
+def test_if_file_and_copy_are_bad_both_are_told(path, monkeypatch):
+    keep(path, b"apple")
+    path.write_text(FILE.replace("is_edge = true", "is_edge = 7"))
+    monkeypatch.setenv(AGAIN, "yes")
+    with pytest.raises(ConfigError, match="is_edge is 7") as refused:
+        Life(path, print)
+    assert "in-force, line 1: 'apple' is no TOML" in str(refused.value)
+
+
+def test_a_good_file_needs_no_copy(path, monkeypatch):
+    keep(path, b"apple")
+    monkeypatch.setenv(AGAIN, "yes")
+    assert Life(path, print)._proxy.config.inbound.is_edge is True
+
+
+def test_a_file_that_is_gone_is_told_without_a_line(path):
+    path.unlink()
+    with pytest.raises(ConfigError) as refused:
+        Life(path, print)
+    assert str(refused.value) == f"{path}: the file cannot be read: No such file or directory"
+
+
 def test_a_good_file_comes_before_what_was_in_force(path, monkeypatch):
-    keep(path, Life(path, print)._proxy.config)
+    keep(path, path.read_bytes())
     path.write_text(FILE.replace("is_edge = true", "is_edge = true\ndeadline_s = 1.5"))
     monkeypatch.setenv(AGAIN, "yes")
     assert Life(path, print)._proxy.config.inbound.deadline_s == 1.5

@@ -24,16 +24,15 @@ import hmac
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from http import HTTPStatus
 from typing import Any
 
 import flask
-from werkzeug.exceptions import HTTPException
 
 from era0_naive.sqlite_file import Busy
 from era6_control_plane.governed import Governed
-from era6_control_plane.history import Moved, Revision, UnknownRevision
+from era6_control_plane.history import Revision, UnknownRevision
 from era6_control_plane.intent_file import MOST_BYTES
+from era6_control_plane.operator_problems import problem, tell_refusals
 from era6_control_plane.operator_words import Misspoken, body, query, seconds, whole
 from era6_control_plane.ruling import Applied, Ruling
 
@@ -47,7 +46,6 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-STATUS = {Moved: 409, UnknownRevision: 404, Busy: 503, ValueError: 400}
 
 Answer = tuple[Mapping[str, Any], int]
 
@@ -62,7 +60,7 @@ def application(
     _guard(app, token, names)
     _rule(app, ruling)
     _govern(app, ruling, governed)
-    _refuse(app)
+    tell_refusals(app)
     return app
 
 
@@ -71,16 +69,16 @@ def _guard(app: flask.Flask, token: str, names: frozenset[str]) -> None:
     def admit() -> flask.Response | None:
         headers = flask.request.headers
         if headers.get("Host", "").lower() not in names:
-            return _problem(403, f"accepted: a Host of {', '.join(sorted(names))}")
+            return problem(403, f"accepted: a Host of {', '.join(sorted(names))}")
         if "Origin" in headers:
-            return _problem(403, "no web page may ask this; accepted: no Origin")
+            return problem(403, "no web page may ask this; accepted: no Origin")
         if (flask.request.method, flask.request.path) == ("GET", "/ready"):
             return None
         scheme, _, given = headers.get("Authorization", "").partition(" ")
         # as bytes: text that is no ASCII cannot be compared in constant time
         if scheme.lower() == "bearer" and hmac.compare_digest(given.encode(), token.encode()):
             return None
-        refused = _problem(401, "accepted: Authorization: Bearer and the operator's token")
+        refused = problem(401, "accepted: Authorization: Bearer and the operator's token")
         refused.headers["WWW-Authenticate"] = "Bearer"
         return refused
 
@@ -136,7 +134,7 @@ def _govern(app: flask.Flask, ruling: Ruling, governed: Governed) -> None:
     @app.get("/ready")
     def ready() -> flask.Response | Answer:
         why_not = governed.is_ready()
-        return _problem(503, why_not) if why_not else ({"ready": True}, 200)
+        return problem(503, why_not) if why_not else ({"ready": True}, 200)
 
     @app.get("/status")
     def status() -> Answer:
@@ -171,35 +169,6 @@ def _govern(app: flask.Flask, ruling: Ruling, governed: Governed) -> None:
     def rotate() -> Answer:
         query()
         return {"stage": governed.rotate()}, 202
-
-
-def _refuse(app: flask.Flask) -> None:
-    for kind in STATUS:
-        app.register_error_handler(kind, _refused)
-
-    @app.errorhandler(HTTPException)
-    def misunderstood(error: HTTPException) -> flask.Response:
-        response = _problem(error.code or 500, error.description or error.name)
-        for name, value in error.get_headers():
-            if name != "Content-Type":  # such as Allow
-                response.headers[name] = value
-        return response
-
-
-def _refused(error: Exception) -> flask.Response:
-    status = next(code for kind, code in STATUS.items() if isinstance(error, kind))
-    place = {name: getattr(error, name) for name in ("line", "key") if hasattr(error, name)}
-    return _problem(status, str(error), **place)
-
-
-def _problem(status: int, detail: str, **place: object) -> flask.Response:
-    title = HTTPStatus(status).phrase
-    told = {"type": "about:blank", "title": title, "status": status, "detail": detail, **place}
-    response = flask.jsonify(told)
-    response.status_code, response.mimetype = status, "application/problem+json"
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        response.headers["Retry-After"] = "1"
-    return response
 
 
 def _told(revision: Revision) -> dict[str, Any]:

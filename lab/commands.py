@@ -90,7 +90,7 @@ class Conductor:
                 return Answer(self._change_policy(role, key, value))
             case ["add", *version] if len(version) < 2:
                 return Answer(self._add("".join(version)))
-            case ["mesh" | "served" | "ask", *_]:
+            case ["mesh" | "served" | "spans" | "ask", *_]:
                 return Answer(self._mesh.obey(words))
             case ["stats"]:
                 return Answer(told_counts(self._stage.wire.stats()))

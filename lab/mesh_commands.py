@@ -9,6 +9,7 @@ from __future__ import annotations
 from http.client import HTTPException
 
 from lab.served import MOST_ASKED, Served, headers_of
+from lab.spans import spans
 from lab.stage import Stage
 from lab.vocabulary import BadCommand
 
@@ -34,11 +35,13 @@ class MeshCommands:
                     return self._stage.operate(words[1:])
                 case ["served"]:
                     return self._served.told()
+                case ["spans", order]:
+                    return spans(self._stage.trace(), order)
                 case ["ask", number, path, *headers]:
                     return self._ask(number, path, headers)
         except (ValueError, OSError, HTTPException) as wrong:
             raise BadCommand(str(wrong) or repr(wrong)) from wrong
-        accepted = "mesh VERB ..., served, ask N PATH [NAME=VALUE ...]"
+        accepted = "mesh VERB ..., served, spans ORDER, ask N PATH [NAME=VALUE ...]"
         raise BadCommand(f"{' '.join(words)!r}; accepted: {accepted}")
 
     def _ask(self, number: str, path: str, headers: list[str]) -> str:

@@ -33,6 +33,7 @@ the services kill ROLE | restart ROLE | pause ROLE | resume ROLE
 the mesh     era 6: mesh get | mesh apply FILE | mesh status | mesh history ...
              (as `eras mesh`); add VERSION; pilot is a ROLE like the others
              served (who has answered orders since then, or since load)
+             spans ORDER (its trace: each hop, each attempt)
              ask N PATH NAME=VALUE ... (so many GETs of inventory, with headers)
 & at the end of a customer's line: do not wait for the answer"""
 

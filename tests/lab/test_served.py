@@ -4,6 +4,7 @@ import pytest
 
 from lab.commands import Conductor
 from lab.served import count, headers_of
+from lab.spans import spans
 from lab.stage import Stage
 from lab.trace import Event
 from lab.vocabulary import BadCommand
@@ -33,6 +34,23 @@ def test_headers_are_words_with_an_equals_sign():
         headers_of(["=no"])
 
 
+def test_a_trace_is_told_attempt_by_attempt():
+    ids = {"trace": "aa" * 16, "parent": "bb" * 8}
+    events = [
+        Event(1.0, "orders", "call", "orders", "inventory-1", "o-1", span="01" * 8, **ids),
+        Event(1.5, "orders", "answer", "inventory-1", "orders", "o-1", span="01" * 8, **ids),
+        Event(2.0, "orders", "call", "orders", "inventory-2", "o-1", span="02" * 8, **ids),
+    ]
+    assert spans(events, "o-1").splitlines() == [
+        f"trace {'aa' * 16}",
+        "span bbbbbbbb  a customer asks orders",
+        "     01010101  orders asks inventory-1:  after 500.0 ms",
+        "     02020202  orders asks inventory-2: under way",
+    ]
+    with pytest.raises(ValueError, match="no trace names 'o-2'"):
+        spans(events, "o-2")
+
+
 @pytest.fixture(scope="module")
 def beside(seed):
     with Stage("5", instances=1, seed=seed) as stage:
@@ -50,7 +68,7 @@ def test_who_asks_beside_orders_is_told_and_leaves_a_trace(beside):
     [
         ("ask many /catalogue", "ask 'many'; accepted: a number from 1 to 1000"),
         ("ask 3 /catalogue x-canary", "'x-canary'; accepted: NAME=VALUE"),
-        ("ask 3", r"'ask 3'; accepted: mesh VERB \.\.\., served, ask N PATH"),
+        ("ask 3", r"'ask 3'; accepted: mesh VERB \.\.\., served, spans ORDER"),
         ("mesh", "'mesh'; accepted: mesh VERB"),
         ("mesh status", "no control plane"),
     ],

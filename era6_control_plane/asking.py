@@ -36,7 +36,7 @@ class Asking:
         self._is_first = False
         if len(self.names) > MOST_NAMES:
             raise ValueError(f"{len(self.names)} names of one kind; accepted: up to {MOST_NAMES}")
-        return bool(self.names - before) or (self.has_all and not had_all)
+        return not had_all and (self.has_all or bool(self.names - before))
 
     def covers(self, name: str) -> bool:
         """Whether this one is asked for."""

@@ -124,8 +124,8 @@ class Setting:
         """A process of the era, not started yet. `options` begin with what it is, as `orders`."""
         variant = variant or Variant()
         program = variant.argv or [sys.executable, "-m", self.era.package]
-        starts = start_cold if variant.argv else warm.start
-        return self.process(name, [*program, *options], host, environment_for(variant), starts)
+        environment = environment_for(variant)
+        return self.process(name, [*program, *options], host, environment, warm.start)
 
     def process(
         self,

@@ -27,12 +27,6 @@ CUSTOMER_MS = 400  # how long an impatient customer waits: less than orders give
 # What is left of a deadline is told as a duration, so each hop adds its own latency to it: only
 # after that nobody waits for certain. Inventory must wait longer for its store than both together.
 HOPS_S = 0.3
-PATIENT = """
-import runpy
-from era4_framework import inventory
-inventory.BUSY_TIMEOUT_S = 8.0
-runpy.run_module("era4_framework", run_name="__main__")
-"""
 LONGEST_SEARCH = 40  # orders until every instance has had one: a fair coin falls 39 times alike
 
 BOTH = {"identity", "deadline"}
@@ -47,7 +41,7 @@ KEPT = {  # (orders, inventory): what holds
 @pytest.fixture(scope="module")
 def releases(tmp_path_factory) -> dict[int, Variant]:
     folder = install("era4_framework", "two", tmp_path_factory.mktemp("release-two"))
-    argv = [sys.executable, "-c", PATIENT]
+    argv = [sys.executable, "-m", "tests.era4.patient"]
     return {
         1: Variant(argv=argv),
         2: Variant(argv=argv, environment={"PYTHONPATH": str(folder)}),

@@ -1,6 +1,6 @@
 """Era 3's inventory without one of its precautions: a program to be run instead of the right one.
 
-python careless.py PRECAUTION inventory --name ... (the roles and options are era 3's)
+python -m tests.histories.careless PRECAUTION inventory --name ... (roles and options are era 3's)
 """
 
 import sys

@@ -8,7 +8,6 @@ trouble hits is chance: it comes again until it was seen to hit somebody.
 
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -16,7 +15,6 @@ from lab.find import find
 from lab.laws import check
 from lab.linear import Verdict, check_shelves
 from lab.stage import Stage, Variant
-from tests.histories import careless as careless_inventory
 from tests.histories.regulars import Regulars
 from tests.histories.shelves import nearly_sold_out, settled
 from tests.histories.trouble import answers_lost, make_trouble, paused
@@ -74,7 +72,7 @@ def was_hard(crowd: Regulars) -> bool:
 
 @pytest.mark.parametrize("precaution", ["deduplication", "tombstones"])
 def test_the_same_crowd_finds_what_an_inventory_leaves_out(precaution, seed, tmp_path):
-    careless = Variant([sys.executable, str(Path(careless_inventory.__file__)), precaution])
+    careless = Variant([sys.executable, "-m", "tests.histories.careless", precaution])
     variants = {f"inventory-{number}": careless for number in (1, 2, 3)}
     with Stage("3", seed=seed, directory=tmp_path, traced=False, variants=variants) as stage:
         rounds = (laws_broken_at(stage, seed + number) for number in range(MOST_ROUNDS))

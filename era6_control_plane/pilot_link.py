@@ -1,7 +1,7 @@
 """How an agent speaks with the control plane: TLS, a short patience, and words for what failed.
 
 Each connection is a new one, with the certificate of that moment: gRPC would otherwise share one
-that was made with an older certificate. Keepalive notices a control plane that hangs (2 s).
+that was made with an older certificate. Keepalive notices a control plane that hangs (3 s).
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ OPTIONS = (
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.min_reconnect_backoff_ms", 2000),  # so long for TCP and TLS to be there
     ("grpc.keepalive_time_ms", 1000),
-    ("grpc.keepalive_timeout_ms", 1000),
+    ("grpc.keepalive_timeout_ms", 2000),
+    ("grpc.http2.ping_timeout_ms", 2000),  # this is what counts: 60 s unless it is told
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.max_receive_message_length", MOST_BYTES),
     ("grpc.enable_http_proxy", 0),  # that of our service is our own sidecar

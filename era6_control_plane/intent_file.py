@@ -24,7 +24,7 @@ MOST_BYTES = 2**20
 MOST_LINE_LETTERS = 4096
 MOST_DOTS = 100  # on one line
 # What a terminal would obey, or would show in another order than it is read.
-UNREADABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+UNREADABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029]")
 LISTS = {"may": Rule, "routes": RouteIntent}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,11 @@ MOST_TOLD = 20  # changes of a revision in the history
 
 def plain(text: str) -> str:
     """The text, and nothing that a terminal would obey: what a proxy refuses, it words itself."""
-    return "".join(each if each.isprintable() or each == "\n" else "?" for each in text)
+    return "".join("?" if _is_command(each) else each for each in text)
+
+
+def _is_command(letter: str) -> bool:
+    return unicodedata.category(letter)[0] == "C" and letter not in "\n\t"
 
 
 def revision(told: Told) -> str:

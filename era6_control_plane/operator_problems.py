@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -12,7 +13,13 @@ from werkzeug.exceptions import HTTPException
 from era0_naive.sqlite_file import Busy
 from era6_control_plane.history import Moved, UnknownRevision
 
-STATUS = {Moved: 409, UnknownRevision: 404, Busy: 503, ValueError: 400}
+STATUS: dict[type[Exception], int] = {
+    Moved: 409,
+    UnknownRevision: 404,
+    Busy: 503,
+    sqlite3.Error: 503,  # such as a disk that is full
+    ValueError: 400,
+}
 PLACE = ("line", "key")  # what an error about an intent or a body has beside its text
 
 
@@ -37,7 +44,8 @@ def problem(status: int, detail: str, place: Mapping[str, object] | None = None)
 def _refused(error: Exception) -> flask.Response:
     status = next(code for kind, code in STATUS.items() if isinstance(error, kind))
     place = {name: getattr(error, name) for name in PLACE if hasattr(error, name)}
-    return problem(status, str(error), place)
+    kept = "the state cannot be written: " if isinstance(error, sqlite3.Error) else ""
+    return problem(status, f"{kept}{error}", place)
 
 
 def _misunderstood(error: Any) -> flask.Response:

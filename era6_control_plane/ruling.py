@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from era6_control_plane.history import History, Moved, Revision
 from era6_control_plane.intent import Intent
 
 MOST_LETTERS = 200  # of a name or a note
+NO_LETTERS = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # of Unicode's categories
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,8 @@ def _read(revision: Revision) -> Intent:
 
 
 def _check_words(key: str, value: str, least: int = 0) -> None:
-    if not least <= len(value) <= MOST_LETTERS or not value.isprintable():
+    # a space of Chinese is a letter here; what begins a line, or is obeyed by a terminal, is none
+    is_line = not any(unicodedata.category(each) in NO_LETTERS for each in value)
+    if not least <= len(value) <= MOST_LETTERS or not is_line:
         accepted = f"{least} to {MOST_LETTERS} letters on one line"
         raise ValueError(f"{key} is {value[:60]!r}: accepted is {accepted}")

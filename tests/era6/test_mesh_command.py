@@ -284,7 +284,7 @@ def test_status_is_a_table(near, type_):
 
 
 def test_nothing_that_a_terminal_obeys_is_printed():
-    assert mesh_screen.plain("a\x1b[2J\u202e\x9b\nb \u4e2d") == "a?[2J??\nb \u4e2d"
+    assert mesh_screen.plain("a\x1b[2J\u202e\x9b\n\tb\u3000\u4e2d") == "a?[2J??\n\tb\u3000\u4e2d"
 
 
 # As processes.

@@ -369,6 +369,15 @@ def test_a_mistake_of_ours_is_a_500_that_tells_no_secret(api, caplog):
     assert api.ask("POST", "/authorities/rotate")[1]["detail"] == "a rotation is under way"
 
 
+def test_a_disk_that_is_full_is_told_and_changes_nothing(api):
+    put(api, ONE)
+    api.ruling._history._file.ask("PRAGMA max_page_count = 1")
+    status, told = put(api, ONE + "# x\n" * 10_000)
+    assert status == 503
+    assert told["detail"] == "the state cannot be written: database or disk is full"
+    assert api.ask("GET", "/intent")[1]["text"] == ONE
+
+
 def test_the_token_is_in_no_log_and_no_answer(api, caplog):
     heard = io.StringIO()
     root = logging.getLogger()

@@ -1,5 +1,6 @@
 """What is in force: nothing is applied by halves, and two who change it at once know it."""
 
+import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -173,6 +174,7 @@ def test_of_all_who_change_one_revision_at_once_one_succeeds(path, heard):
         ("ada", "x" * 201, "note is"),
         ("ada", "\u202e", "note is"),
         ("a\ud800", "", "who is"),
+        ("a\u2028b", "", "who is"),
     ],
 )
 def test_names_and_notes_are_what_a_line_can_show(path, heard, who, note, told):
@@ -180,6 +182,21 @@ def test_names_and_notes_are_what_a_line_can_show(path, heard, who, note, told):
     with pytest.raises(ValueError, match=told):
         ruling.apply(ONE, who, note)
     assert ruling.revision is None
+
+
+def test_a_note_may_be_in_chinese(path, heard):
+    ruling_of(path, heard).apply(ONE, "\u674e", "\u56de\u6eda\u3000\u4e00")
+
+
+def test_a_disk_that_is_full_leaves_all_as_it_was(path, heard):
+    ruling = ruling_of(path, heard)
+    ruling.apply(ONE, "ada")
+    ruling._history._file.ask("PRAGMA max_page_count = 1")
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        ruling.apply(ONE + "# x\n" * 10_000, "ada")
+    assert (ruling.revision.number, heard.told) == (1, [(1, 1.0)])
+    ruling._history._file.ask("PRAGMA max_page_count = 100000")
+    assert ruling.apply(TWO, "ada").revision == 2
 
 
 def test_what_differs_is_told_from_a_revision_to_another_or_to_a_text(path, heard):

@@ -15,6 +15,8 @@ shows in the round trip before it overflows. So it can tell an accident from con
        +--------------------------- any state      10 s, or 3 rounds  PROBE_RTT
        +-------------------------------------------- tenfold longer ------+
                              the path has become longer
+
+The file is long so that picture and phases stand together.
 """
 
 from collections import deque

@@ -3,7 +3,8 @@
 Pure. A piece of the stream keeps its number for ever; each packet that carries it has a number of
 its own. So an acknowledgement says two things: which pieces are there (`mark_delivered`), and which
 packet arrived last (`learn`), from which follow the round trip, the path's rate, and which packets
-must be lost because later ones have overtaken them (`detect_losses`).
+must be lost because later ones have overtaken them (`detect_losses`). The file is long because
+both numberings must agree after each step.
 """
 
 from collections import deque

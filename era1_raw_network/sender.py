@@ -11,6 +11,9 @@ tell a lost packet from a late one:
 
 And three limits say how much may go: the peer's window (flow control: its memory), the congestion
 window (the path's room), the pace (the path's rate; what leaves in one burst arrives in a queue).
+
+The file is long because all of these share one state, and whoever looks for what makes a packet
+leave must find every reason in one place.
 """
 
 from collections import deque

@@ -1,4 +1,7 @@
-"""A role as a real process: started, ready by its own word, killed, paused, started again."""
+"""A role as a real process: started, ready by its own word, killed, paused, started again.
+
+The file is long because these are verbs of one thing, and each must know what the others left.
+"""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ output. What it runs is what is on disk then, see own_modules.py. What differs f
 all have one seed of `hash()`; limits, umask and the command line in `ps` are the zygote's.
 
 Off unless somebody switches it on, which only tests/conftest.py does: what is shown or measured
-starts cold.
+starts cold. The file is long because it is the whole of our side: a process, and who forks it.
 """
 
 from __future__ import annotations

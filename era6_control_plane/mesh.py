@@ -40,10 +40,16 @@ def main(arguments: Sequence[str], ready: Callable[[str], None]) -> None:
         print(f"eras mesh {asked.verb}: {mesh_screen.plain(str(refused))}", file=sys.stderr)
         sys.exit(REFUSED)
     except (OSError, ValueError) as error:
-        print(f"eras mesh {asked.verb}: {mesh_screen.plain(str(error))}", file=sys.stderr)
+        print(f"eras mesh {asked.verb}: {mesh_screen.plain(_words(error))}", file=sys.stderr)
         sys.exit(NOBODY)
     sys.stdout.flush()
     sys.exit(0 if is_obeyed else REFUSED)
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def _get(asked: argparse.Namespace, there: ControlPlane) -> bool:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from era6_control_plane import mesh, mesh_screen
+from lab.find import Era
+from lab.verbs import mesh as verb
 from tests.era6.operators import TOKEN, desk
 
 ROOT = Path(__file__).parents[2]
@@ -221,7 +223,11 @@ def test_a_file_that_is_endless_is_not_read_to_its_end(near, type_):
 def test_without_a_token_nobody_is_asked(near, type_, monkeypatch, tmp_path):
     monkeypatch.setenv("ERAS_MESH_TOKEN", "")
     assert "who are you? accepted: --token-file or $ERAS_MESH_TOKEN" in type_(near, "get")[2]
-    assert type_(near, "get", "--token-file", str(tmp_path / "none"))[0] == 2
+    assert type_(near, "get", "--token-file", str(tmp_path / "none")) == (
+        2,
+        "",
+        f"eras mesh get: {tmp_path}/none: No such file or directory\n",
+    )
     (tmp_path / "open").write_text(TOKEN)
     (tmp_path / "open").chmod(0o644)
     code, _, err = type_(near, "get", "--token-file", str(tmp_path / "open"))
@@ -308,3 +314,22 @@ def test_it_is_a_role_of_the_era(near, tmp_path):
     assert shown.returncode == 0
     for verb in mesh.VERBS:
         assert verb in shown.stdout
+
+
+def test_eras_mesh_becomes_the_command_of_the_newest_era_that_has_a_control_plane(monkeypatch):
+    said = {"portable": "http", "real": "http"}
+    found = [
+        Era("era5_sidecar", "", said, ROOT, has_sidecars=True),
+        Era("era6_control_plane", "", said, ROOT, has_control_plane=True),
+    ]
+    became: list[list[str]] = []
+    monkeypatch.setattr(verb, "eras", lambda: found)
+    monkeypatch.setattr(os, "execve", lambda path, words, environment: became.append(words))
+    verb.pass_on(["--at", "unix:/x", "status", "--help"])
+    command = ["-m", "era6_control_plane", "mesh", "--at", "unix:/x", "status", "--help"]
+    assert became == [[sys.executable, *command]]
+    found.pop()
+    verb.pass_on(["status"])
+    with pytest.raises(verb.NoMesh, match="no era here has a control plane"):
+        verb.run(None)
+    assert len(became) == 1

@@ -312,8 +312,8 @@ def test_it_is_a_role_of_the_era(near, tmp_path):
         [*command, "--help"], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
     assert shown.returncode == 0
-    for verb in mesh.VERBS:
-        assert verb in shown.stdout
+    for each in mesh.VERBS:
+        assert each in shown.stdout
 
 
 def test_eras_mesh_becomes_the_command_of_the_newest_era_that_has_a_control_plane(monkeypatch):

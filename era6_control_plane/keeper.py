@@ -16,9 +16,10 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 
-from era5_sidecar.asking import ask
+from era5_sidecar.transparent import connected, use_mark
 from era6_control_plane.bought import find
 from era6_control_plane.envoy import bootstrap, command
 from era6_control_plane.node import NodeConfig, read
@@ -27,6 +28,7 @@ LOOK_S = 0.01
 ASK_S = 1.0  # its admin interface may be slow, once
 SETTLE_S = 1.0  # for callers to notice that it leaves
 END_S = 3.0
+NO_ANSWER = (OSError, ValueError, LookupError)  # TimeoutError is one of the first
 PAUSES_S = (0.0, 0.1, 0.5, 1.0)  # before it is started again, and again
 
 
@@ -51,17 +53,17 @@ class Keeper:
         self._epoch = 0
         self._running = await self._launch()
 
-    async def ready(self) -> None:
-        """Returns when it serves: what it was told first is in force."""
+    async def ready(self) -> bool:
+        """Returns when it serves: what it was told first is in force. False: it was ended before."""
         host, port = _host_and_port(self.listens["inbound"])
         while not self._is_over:
-            with suppress(OSError, ValueError, TimeoutError):
-                status, _ = await ask(self.listens["admin"], "GET", "/ready", ASK_S)
-                if status == 200:
-                    _, writer = await asyncio.open_connection(host, port)
+            with suppress(*NO_ANSWER):
+                if await self._ask("GET", "/ready") == 200:
+                    _, writer = await _connect(host, port)
                     writer.close()
-                    return
+                    return True
             await asyncio.sleep(LOOK_S)
+        return False
 
     async def keep(self) -> None:
         """Start another one whenever it has ended, until `finish`."""
@@ -96,8 +98,8 @@ class Keeper:
         self._is_over = True
         if self._running is None or self._running.returncode is not None:
             return
-        with suppress(OSError, ValueError, TimeoutError):
-            await ask(self.listens["admin"], "POST", "/drain_listeners?graceful", ASK_S)
+        with suppress(*NO_ANSWER):
+            await self._ask("POST", "/drain_listeners?graceful")
             await asyncio.sleep(SETTLE_S)
         with suppress(ProcessLookupError):
             self._running.send_signal(signal.SIGTERM)
@@ -106,6 +108,18 @@ class Keeper:
             return
         with suppress(ProcessLookupError):
             self._running.kill()
+
+    async def _ask(self, method: str, path: str) -> int:
+        """The status of its admin interface's answer; it takes HTTP/1.1 only."""
+        async with asyncio.timeout(ASK_S):
+            place = _host_and_port(self.listens["admin"])
+            reader, writer = await _connect(*place)
+            try:
+                head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+                writer.write(head.encode())
+                return int((await reader.readline()).split()[1])
+            finally:
+                writer.transport.abort()
 
     async def _launch(self) -> asyncio.subprocess.Process:
         asked = command(self._binary, str(self._file), self._base, self._epoch)
@@ -129,7 +143,9 @@ def main(config: Path, ready: Callable[[str], None]) -> None:
     Raises ConfigError, Missing, OSError.
     """
     with tempfile.TemporaryDirectory(prefix="sidecar-") as folder:
-        keeper = Keeper(read(config), Path(folder))
+        told = read(config)
+        use_mark(told.mark)
+        keeper = Keeper(told, Path(folder))
         names = ("inbound", "outbound", "admin")
         shown = " ".join(f"{name}={keeper.listens.get(name, 'none')}" for name in names)
         print(f"sidecar listens {shown}", flush=True)
@@ -147,16 +163,26 @@ async def _stand(keeper: Keeper, ready: Callable[[str], None]) -> None:
     await keeper.start()
     work = [loop.create_task(keeper.keep()), loop.create_task(_tell(keeper, ready))]
     work.append(loop.create_task(_upgrades(keeper, upgrade)))
+    for task in work:
+        task.add_done_callback(partial(_end_if_failed, over))
     await over.wait()
     await keeper.finish()
     for task in work:
         task.cancel()
-    await asyncio.gather(*work, return_exceptions=True)
+    for error in await asyncio.gather(*work, return_exceptions=True):
+        if isinstance(error, Exception):
+            raise error
+
+
+def _end_if_failed(over: asyncio.Event, task: asyncio.Task[None]) -> None:
+    """What goes wrong in the background must not be waited for in vain."""
+    if not task.cancelled() and task.exception():
+        over.set()
 
 
 async def _tell(keeper: Keeper, ready: Callable[[str], None]) -> None:
-    await keeper.ready()
-    ready(keeper.listens["inbound"])
+    if await keeper.ready():
+        ready(keeper.listens["inbound"])
 
 
 async def _upgrades(keeper: Keeper, asked: asyncio.Event) -> None:
@@ -185,6 +211,14 @@ def _free(url: str, held: ExitStack) -> str:
 def _host_and_port(url: str) -> tuple[str, int]:
     host, _, port = url.partition("://")[2].rpartition(":")
     return host, int(port)
+
+
+async def _connect(host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """As a sidecar's process connects, where the kernel leads all others elsewhere."""
+    marked = await connected(host, port)
+    if marked:
+        return await asyncio.open_connection(sock=marked)
+    return await asyncio.open_connection(host, port)
 
 
 def _without_proxies() -> dict[str, str]:

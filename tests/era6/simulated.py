@@ -61,7 +61,8 @@ class Proxy:
         self.cold: set[str] = set()
         self.refusing: dict[str, set[tuple[str, str, str]]] = {}  # by nonce
         self.held: list[Callable[[], None]] = []
-        known = {kind for kind in ORDER if self.versions.get(kind) or self.has[kind]}
+        shows = self.versions if self.mode is Mode.WHOLE else self.has
+        known = {kind for kind in ORDER if shows.get(kind)}
         self.refused = {one for one in self.refused if one[0] in known}  # else it seems a new one
         self._say(CDS)
         for kind in (EDS, LDS, RDS):

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 import grpc
 from envoy.service.discovery.v3 import ads_pb2_grpc
 from envoy.service.discovery.v3 import discovery_pb2 as messages
+from google.protobuf import json_format
 from google.rpc.status_pb2 import Status
 
 from era6_control_plane.talk import Mode
@@ -51,7 +52,8 @@ class Talk:
             message = messages.DeltaDiscoveryRequest(resource_names_subscribe=names, **more)
         message.type_url, message.response_nonce = kind, nonce
         if node:
-            message.node.id, message.node.cluster = node, "orders"
+            told = node if isinstance(node, dict) else {"id": node, "cluster": "orders"}
+            json_format.ParseDict(told, message.node)
         if refused is not None:
             message.error_detail.CopyFrom(Status(code=13, message=refused))
         with suppress(asyncio.InvalidStateError):  # it has been ended: `end` tells how

@@ -36,6 +36,7 @@ from era6_control_plane.secrets_of import secrets_of
 from era6_control_plane.words import Heartbeat, Instruction
 
 BACKOFF = BackoffConfig(base_s=0.1, cap_s=2.0)
+FAREWELL_S = 1.5
 FIRST = asyncio.FIRST_COMPLETED
 ENDED = "the certificate has ended, and only a new token can help now"
 
@@ -65,16 +66,13 @@ class Agent:
             lambda: self._attendant.news(),
             say,
         )
+        told = config.inbound
         self._health = Health(
-            config.app,
-            config.inbound.health_path,
-            config.inbound.health_every_s,
-            self._on_health,
-            say,
+            config.app, told.health_path, told.health_every_s, self._on_health, say
         )
         self._attendant = Attendant(
             config.pilot.nodes,
-            config.inbound.heartbeat_s,
+            told.heartbeat_s,
             lambda: self._credential,
             self._heartbeat,
             self._obey,
@@ -99,7 +97,7 @@ class Agent:
             for each in (await asyncio.wait(tasks[:1] + tasks[2:], return_when=FIRST))[0]:
                 each.result()
             self._attendant.leave()
-            await asyncio.wait((attending,), timeout=1.5)
+            await asyncio.wait((attending,), timeout=FAREWELL_S)
         finally:
             for task in tasks:
                 task.cancel()
@@ -114,7 +112,6 @@ class Agent:
             if kept:
                 say(ENDED)
             self._adopt(await self._joining.first())
-            self._tell_certificate()
         await self._socket.start()
         await self._health.start()
         gc.collect()
@@ -129,7 +126,6 @@ class Agent:
                 await asyncio.wait_for(self._must_renew.wait(), max(0.0, renew_at - time.time()))
             self._must_renew.clear()
             self._adopt(await self._next_credential())
-            self._tell_certificate()
             self._attendant.news()
 
     async def _next_credential(self) -> Credential:
@@ -158,6 +154,9 @@ class Agent:
         except OSError as error:
             say(f"{self._config.agent.state}: {error.strerror}; after a restart this is lost")
         self._socket.push()
+        peer, believed = credential.peer, credential.authorities.count(b"BEGIN CERTIFICATE")
+        rest_s = peer.ends_at - time.time()
+        say(f"{peer}: certificate {peer.serial[-8:]} for {rest_s:.0f} s, {believed} authorities")
 
     def _obey(self, instruction: Instruction) -> None:
         pem = instruction.authorities.encode()
@@ -167,7 +166,6 @@ class Agent:
             except ValueError as error:
                 say(f"authorities that are none: {error}; the last ones stay")
                 return
-            say(f"authorities: {pem.count(b'BEGIN CERT')} are believed")
             self._attendant.news()
         if instruction.renew:
             self._must_renew.set()
@@ -183,12 +181,8 @@ class Agent:
             leaving=self._end.is_set(),
         )
 
-    async def _on_health(self, is_well: bool) -> None:
+    async def _on_health(self, _: bool) -> None:
         self._attendant.news()
-
-    def _tell_certificate(self) -> None:
-        peer = self._credential.peer
-        say(f"{peer}: certificate {peer.serial[-8:]} for {peer.ends_at - time.time():.0f} s")
 
     def __repr__(self) -> str:
         return f"<Agent of {self._config.service}/{self._config.instance}>"

@@ -1,7 +1,8 @@
 """How the control plane proves to its callers who it is: credentials that follow every change.
 
 gRPC asks for them again at each handshake, so neither a renewed certificate nor another authority
-needs a restart, and no connection that stands is touched.
+needs a restart, and no connection that stands is touched. Both ends of ours speak TLS 1.3; that an
+older client may not begin with 1.2 is what gRPC's Python cannot say.
 """
 
 from __future__ import annotations

@@ -46,8 +46,9 @@ class Beside:
         self._process = None
         self._hearing = None
 
-    def write(self, pilot, token=None):
-        (self.folder / "node.toml").write_text(NODE.format(nodes=pilot.nodes, join=pilot.join))
+    def write(self, pilot, token=None, nodes=None):
+        text = NODE.format(nodes=nodes or pilot.nodes, join=pilot.join)
+        (self.folder / "node.toml").write_text(text)
         (self.folder / "authorities.pem").write_bytes(pilot.citadel.authorities())
         if token:
             (self.folder / "token").write_text(f"{token}\n")
@@ -168,6 +169,39 @@ async def pilot_at(folder, nodes=0, join=0, life_s=3600.0):
             yield pilot
         finally:
             looking.cancel()
+
+
+class Relay:
+    """Passes bytes on while it may, and holds them otherwise."""
+
+    def __init__(self, port):
+        self._port = port
+        self.url = ""
+        self.passes = asyncio.Event()
+        self.passes.set()
+
+    async def serve(self, reader, writer):
+        there, back = await asyncio.open_connection("127.0.0.1", self._port)
+        await asyncio.gather(self._pass(reader, back), self._pass(there, writer))
+
+    async def _pass(self, reader, writer):
+        with suppress(OSError):
+            while chunk := await reader.read(65536):
+                await self.passes.wait()
+                writer.write(chunk)
+                await writer.drain()
+        writer.close()
+
+
+@asynccontextmanager
+async def relay_to(port):
+    relay = Relay(port)
+    server = await asyncio.start_server(relay.serve, "127.0.0.1", 0)
+    relay.url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    try:
+        yield relay
+    finally:
+        server.close()
 
 
 @asynccontextmanager

@@ -9,7 +9,15 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from tests.era6.agent_process import INBOUND, Proxy, beside, channel_to, pilot_at, until
+from tests.era6.agent_process import (
+    INBOUND,
+    Proxy,
+    beside,
+    channel_to,
+    pilot_at,
+    relay_to,
+    until,
+)
 
 ENDPOINT = ("inventory", "inventory-1", "v1", INBOUND)
 
@@ -194,6 +202,24 @@ def test_an_authority_is_replaced_and_the_proxy_is_told_each_step(tmp_path):
                 assert proxy.authorities not in old
                 stage = lambda: pilot.citadel.status(pilot.wall())["stage"]  # noqa: E731
                 await until(lambda: stage() == "steady")
+
+    run(scenario, tmp_path)
+
+
+def test_a_control_plane_that_hangs_is_noticed_and_left(tmp_path):
+    async def scenario(made, folder):
+        async with pilot_at(folder) as pilot, relay_to(pilot.nodes_port) as relay:
+            made.write(pilot, pilot.token(), nodes=relay.url)
+            await made.start()
+            await made.ready()
+            async with channel_to(made) as channel:
+                await Proxy(channel).ask()
+                await until(lambda: endpoints(pilot) == [ENDPOINT])
+                relay.passes.clear()  # connected, and silent
+                await until(lambda: made.has_said("what was said stays in force"))
+                assert (await Proxy(channel).ask()).authorities == pilot.citadel.authorities()
+                relay.passes.set()
+                await until(lambda: made.has_said("control plane is back"))
 
     run(scenario, tmp_path)
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from lab.verbs.diff import taken_over
+
 ROOT = Path(__file__).parents[1]
 ERAS = [
     "era0_naive",
@@ -29,6 +31,7 @@ BUDGET = {
     ("era2_tcp", "era3_inline_microservice", "__main__.py"): (1, 1),
     ("era3_inline_microservice", "era4_framework", "__main__.py"): (1, 1),
     ("era4_framework", "era5_sidecar", "__main__.py"): (1, 1),
+    ("era5_sidecar", "era6_control_plane", "__main__.py"): (1, 1),
 }
 
 
@@ -106,3 +109,16 @@ def test_what_inventory_loses_from_4_to_5_and_what_never_leaves():
         "            check_deadline()  # waiting for the store may have taken long"
     ]
     assert not [line for line in after if line not in before], "deduplication is as it was"
+
+
+@pytest.mark.parametrize("name", ["orders.py", "inventory.py"])
+def test_from_5_to_6_no_service_changes_by_a_line(name):
+    service = ROOT / "era6_control_plane" / name
+    assert taken_over(service) == ROOT / "era5_sidecar" / name
+    first, *_ = service.read_text().splitlines()
+    assert "to the letter" in first, "and it says so"
+
+
+def test_a_file_that_says_anything_of_its_own_is_taken_over_from_nowhere():
+    for name in ("mesh.py", "names.py", "sidecar.py", "__main__.py", "intent.toml"):
+        assert taken_over(ROOT / "era6_control_plane" / name) is None, name

@@ -9,12 +9,14 @@ eras diff --to-learn       what the author of a service must know of his era's l
 from __future__ import annotations
 
 import argparse
+import ast
 import difflib
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from rich.text import Text
 
-from lab.find import Era, find
+from lab.find import ROOT, Era, find
 from lab.screen import say, screen
 from lab.verbs import concerns
 
@@ -83,12 +85,29 @@ def _difference(name: str, old: Era, new: Era) -> Iterator[str]:
 
 def _lines(era: Era, name: str) -> Sequence[str]:
     path = era.folder / name
-    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    if not path.is_file():
+        return []
+    return (taken_over(path) or path).read_text(encoding="utf-8").splitlines()
+
+
+def taken_over(path: Path) -> Path | None:
+    """The file of an earlier era that this one is, to the letter: it imports and says no more."""
+    if path.suffix != ".py" or path.name == "__init__.py":
+        return None
+    _, *said = ast.parse(path.read_text(encoding="utf-8")).body or [None]
+    match said:
+        case [ast.ImportFrom(module=str(module)), ast.Assign(targets=[ast.Name(id="__all__")])]:
+            found = ROOT.joinpath(*module.split(".")).with_suffix(".py")
+            return found if found.is_file() and found.name == path.name else None
+    return None
 
 
 def _whole(name: str, old: Era, new: Era) -> str:
     if name not in _files(new):
         return "not needed any more, "
+    found = taken_over(new.folder / name)
+    if found:
+        return f"taken over from {found.parent.name} to the letter, "
     return "" if name in _files(old) else "new, "
 
 

@@ -11,7 +11,10 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from collections.abc import Callable
 from typing import Any, Protocol
+
+from era5_sidecar.last_words import MEETING
 
 AT_ONCE = 64  # connections are taken before those inside are served again
 HANDSHAKE = b"\x16"  # the type of TLS's first record: RFC 8446, section 5.1
@@ -40,14 +43,16 @@ class Accepting:
         guard: ssl.SSLContext | None = None,
         within_s: float = 10.0,
         is_permissive: bool = False,
+        failed: Callable[[str, OSError], object] = lambda peer, error: None,
     ) -> None:
         """guard: who comes must pass it; another one may be set, for all who come then.
-        within_s: for its handshake. is_permissive: who begins without TLS comes in unguarded. To be
-        made where a loop runs. Raises OSError.
+        within_s: for its handshake. is_permissive: who begins without TLS comes in unguarded.
+        failed: told of whoever could not pass. To be made where a loop runs. Raises OSError.
         """
         self.guard = guard
         self.is_permissive = is_permissive
         self.within_s = within_s
+        self._failed = failed
         self._door = door
         self._at = at.dup()
         self._at.setblocking(False)
@@ -70,29 +75,32 @@ class Accepting:
     def _accept(self) -> None:
         for _ in range(AT_ONCE):
             try:
-                connection, _ = self._at.accept()
+                connection, address = self._at.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError:  # EMFILE, ENFILE, ENOBUFS, ENOMEM: the socket would stay readable
                 self._rest()
                 return
-            self._meet(connection)
+            self._meet(connection, str(address[0]) if address else "")
 
     def _rest(self) -> None:
         self._door.starved += 1
         self._loop.remove_reader(self._at)
         self._resting = self._loop.call_later(REST_S, self._listen)
 
-    def _meet(self, connection: socket.socket) -> None:
+    def _meet(self, connection: socket.socket, peer: str) -> None:
         knocked = self._door.knock()
         if knocked is None:
             connection.close()  # who waits for room would wait in a queue that nobody sees
             return
-        task = self._loop.create_task(self._let_in(connection, knocked))
+        task = self._loop.create_task(self._let_in(connection, knocked, peer))
         self._letting_in.add(task)  # a loop keeps no task that nobody else keeps
         task.add_done_callback(self._letting_in.discard)
 
-    async def _let_in(self, connection: socket.socket, knocked: asyncio.Protocol) -> None:
+    async def _let_in(
+        self, connection: socket.socket, knocked: asyncio.Protocol, peer: str
+    ) -> None:
+        MEETING.set(connection)
         try:
             guard = self.guard
             if guard and self.is_permissive:
@@ -101,8 +109,8 @@ class Accepting:
             await self._loop.connect_accepted_socket(
                 lambda: knocked, connection, ssl=guard, ssl_handshake_timeout=within_s
             )
-        except OSError:  # SSLError among them: it could not prove who it is
-            pass
+        except OSError as error:  # SSLError among them: it could not prove who it is
+            self._failed(peer, error)
         finally:
             self._door.forget(knocked)
 

@@ -63,6 +63,7 @@ class Connection(Place, asyncio.Protocol):
         "_sweep",
         "buffer",
         "deadline",
+        "ended_by",
         "is_broken",
         "is_full",
         "is_lost",
@@ -84,6 +85,7 @@ class Connection(Place, asyncio.Protocol):
         self.is_over = False  # the peer will send no more
         self.is_lost = False  # nor hear anything
         self.is_broken = False  # not by its own will: what it said may not be whole
+        self.ended_by: Exception | None = None  # which then says why
         self.is_full = False  # it reads more slowly than we write
         self.outlet: Place | None = None  # who waits until it is not
         self.is_paused = False  # by us: more has arrived than we can use
@@ -112,6 +114,7 @@ class Connection(Place, asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self.is_over = self.is_lost = True
         self.is_broken = error is not None
+        self.ended_by = error
         self._sweep.watched.discard(self)
         self.wake()
         self.resume_writing()

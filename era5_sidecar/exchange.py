@@ -3,13 +3,14 @@
 import time
 from collections.abc import Callable
 
-from era4_framework.errors import BadAnswer, ConnectionLost, Timeout, Unreachable
+from era4_framework.errors import BadAnswer, ConnectFailed, ConnectionLost, Timeout, Unreachable
 from era5_sidecar.bodies import Body, Patience, relay
 from era5_sidecar.chunked import LAST, chunk_of
 from era5_sidecar.config import LimitsConfig
 from era5_sidecar.connection import NEVER, Cut
 from era5_sidecar.fields import BadMessage
 from era5_sidecar.http1 import UNTIL_CLOSE, RequestHead, ResponseHead
+from era5_sidecar.refusals import refused_by_peer
 from era5_sidecar.upload import CallerGone, FromCaller, Upload
 from era5_sidecar.upstream import Endpoint, ToUpstream
 from era5_sidecar.waiting import TooLate
@@ -169,6 +170,9 @@ def _meaning(
 ) -> Exception:
     """Whose fault it was: the caller's, or the instance's."""
     name = up.endpoint.instance.name
+    alert = up.ended_by
+    if alert and not up.served and refused_by_peer(alert):  # so nobody has seen the request
+        return ConnectFailed(f"{name}: {up.dialling.failed(name, alert)}")
     if upload is not None and upload.failure is not None:
         return upload.failure
     if caller.is_lost:

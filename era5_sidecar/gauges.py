@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from era4_framework.policies.breaker import State
+from era5_sidecar.handshakes import Handshakes
 from era5_sidecar.inbound import Inbound
 from era5_sidecar.metrics import Metrics
 from era5_sidecar.outbound import Outbound
+from era5_sidecar.own_certificate import Ageing
 from era5_sidecar.side import Door
 
 STATES = {State.CLOSED: 0.0, State.HALF_OPEN: 1.0, State.OPEN: 2.0}
 
 
 def tell_gauges(
-    metrics: Metrics, inbound: Inbound, outbound: Outbound, doors: Mapping[str, Door]
+    metrics: Metrics,
+    inbound: Inbound,
+    outbound: Outbound,
+    doors: Mapping[str, Door],
+    handshakes: Handshakes,
+    ageing: Ageing,
 ) -> None:
     """From now on /stats tells who is inside, who is asked, and whom we leave alone."""
     gauge = metrics.gauge
@@ -65,8 +72,14 @@ def tell_gauges(
     gauge(
         "failed_handshakes_total",
         "connections whose TLS came to nothing",
-        ("direction",),
-        lambda: [((name,), door.unknown) for name, door in doors.items()],
+        ("direction", "reason"),
+        lambda: list(handshakes.counted.items()),
+    )
+    gauge(
+        "certificate_left_seconds",
+        "until our own certificate ends; negative: since then",
+        (),
+        lambda: [] if ageing.left_s() is None else [((), ageing.left_s() or 0.0)],
     )
     gauge(
         "starved_total",

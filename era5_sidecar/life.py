@@ -44,7 +44,7 @@ class Life:
         self._notice = Notice.from_environment()
         try:
             use_mark(self._config.mark)
-            self._proxy = Proxy(self._config, random.Random())
+            self._proxy = Proxy(self._config, random.Random(), is_again=is_again)
         except ConfigError as error:
             raise placed(path, error) from error
         self._discovery: Discovery | None = None

@@ -19,6 +19,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,24 +28,23 @@ from era5_sidecar.access_log import AccessLog
 from era5_sidecar.config import SidecarConfig
 from era5_sidecar.connection import Sweep
 from era5_sidecar.gauges import tell_gauges
+from era5_sidecar.handshakes import Handshakes
 from era5_sidecar.inbound import Inbound
 from era5_sidecar.metrics import Metrics
 from era5_sidecar.outbound import Outbound
+from era5_sidecar.own_certificate import Ageing, judged
 from era5_sidecar.side import Door
 from era5_sidecar.starting import most_callers
 from era5_sidecar.tape import Tape
 from era5_sidecar.tls import Identity, peer_name
 from era5_sidecar.tracing import Spans
+from era5_sidecar.troubles import Troubles
 from era5_sidecar.upstream import Dialling
 from era5_sidecar.watching import Watching
 from era5_sidecar.ways import NO_RULER, ByName, Ruling, Steering
 
 IDLE_SWEEP_S = 0.25
 LOOK_S = 0.02  # while it drains
-TROUBLES = {  # what a door counts, and what whoever runs this is told
-    "turned_away": "connections turned away: as many as may be are open",
-    "starved": "times no file was left for whoever connects",
-}
 QUIET_S = 0.5  # whoever says nothing for so long is not about to ask
 
 
@@ -57,11 +57,21 @@ class Proxy:
     """One process's sidecar. `apply` gives it other numbers without dropping a request."""
 
     def __init__(
-        self, config: SidecarConfig, rng: random.Random, ruling: Ruling = NO_RULER
+        self,
+        config: SidecarConfig,
+        rng: random.Random,
+        ruling: Ruling = NO_RULER,
+        is_again: bool = False,
     ) -> None:
-        """Raises ConfigError for certificates that are none."""
+        """is_again: in the place of one that died. Raises ConfigError for certificates that are
+        none, or that peers will not believe; of these the latter are only said if it `is_again`,
+        as whoever asks is then answered why.
+        """
         self.config = config
-        self._identity = _identity(config, ruling)
+        self._identity = _identity(config, ruling, is_again)
+        self._handshakes = Handshakes(say)
+        self._ageing = Ageing(say)
+        self._ageing.know(self._identity)
         self._is_permissive = ruling.is_permissive
         self.metrics = Metrics()
         self.log = AccessLog(config.log, say)
@@ -84,18 +94,21 @@ class Proxy:
             "inbound": Door(self.inbound, self._slow, self._most_connections),
             "outbound": Door(self.outbound, self._slow, self._most_connections),
         }
+        self._troubles = Troubles(self._doors, say)
         self._most_callers = most_callers()
         self._listening: list[socket.socket] = []
         self._accepting: dict[str, Accepting] = {}
         self._work: list[asyncio.Task[None]] = []
         self.url = ""  # of the inbound listener
-        tell_gauges(self.metrics, self.inbound, self.outbound, self._doors)
+        sides = self.inbound, self.outbound
+        tell_gauges(self.metrics, *sides, self._doors, self._handshakes, self._ageing)
 
     async def start(self, at: dict[str, socket.socket]) -> None:
         """Serve on these sockets, by name. Raises OSError."""
         self._listening = [at[name] for name in ("inbound", "outbound") if name in at]
         for name in self._doors.keys() & at.keys():
-            self._accepting[name] = Accepting(at[name], self._doors[name])
+            failed = partial(self._handshakes.failed, name)
+            self._accepting[name] = Accepting(at[name], self._doors[name], failed=failed)
         self._guard()
         host, port = at["inbound"].getsockname()[:2]
         self.url = f"http://{host}:{port}"
@@ -107,10 +120,13 @@ class Proxy:
         """From now on; who is being served is served to the end by what was said before.
 
         Connections to others are kept if the ruling's identity is the one of before. Raises
-        ConfigError for certificates that are none; then nothing has changed.
+        ConfigError for certificates that are none, or that peers will not believe; then nothing
+        has changed.
         """
-        identity = _identity(config, ruling)
+        identity = _identity(config, ruling, False)
         is_kept = identity and identity is self._identity and config.limits == self.config.limits
+        if identity is not self._identity:
+            self._ageing.know(identity)
         self._identity, self._is_permissive = identity, ruling.is_permissive
         if config.log == self.config.log:
             self.log.reopen()
@@ -161,7 +177,8 @@ class Proxy:
         most = config.limits.most_buffer_bytes
         if self._identity is None:
             return Dialling(self._fast, most)
-        return Dialling(self._fast, most, self._identity.client, peer_name)
+        told = self._identity.client, peer_name, self._handshakes
+        return Dialling(self._fast, most, *told)
 
     def _most_connections(self) -> int:
         """On each side as many as the file says, on both not more than there are files for."""
@@ -172,19 +189,18 @@ class Proxy:
         self._work.append(asyncio.get_running_loop().create_task(work))
 
     async def _write_log(self) -> None:
-        told = dict.fromkeys(TROUBLES, 0)
         while True:
+            self._ageing.look()
             await asyncio.sleep(self.config.log.every_s)
             self.log.flush()
-            for name, trouble in TROUBLES.items():
-                count = sum(getattr(door, name) for door in self._doors.values())
-                if count > told[name]:
-                    say(f"{count - told[name]} {trouble}")
-                told[name] = count
+            self._troubles.look()
 
 
-def _identity(config: SidecarConfig, ruling: Ruling) -> Identity | None:
-    return ruling.identity or (Identity(config.tls) if config.tls else None)
+def _identity(config: SidecarConfig, ruling: Ruling, is_again: bool) -> Identity | None:
+    """The ruler's, who knows what it gives; or that of the files, judged."""
+    if ruling.identity or config.tls is None:
+        return ruling.identity
+    return judged(config.tls, config.service, say if is_again else None)
 
 
 def _steering(config: SidecarConfig, ruling: Ruling) -> Steering:

@@ -14,6 +14,7 @@ from era4_framework.config_rules import ConfigError
 from era4_framework.errors import NotKnown
 from era5_sidecar.config_sections import TlsConfig
 from era5_sidecar.config_text import is_name
+from era5_sidecar.last_words import Guard
 
 TRUST_DOMAIN = "spiffe://seven-eras/"
 
@@ -34,7 +35,7 @@ def server_context(config: TlsConfig) -> ssl.SSLContext:
 
     Raises ConfigError that names the file, never what is in it.
     """
-    context = _context(ssl.PROTOCOL_TLS_SERVER, config)
+    context = _loaded(Guard(ssl.PROTOCOL_TLS_SERVER), config)
     context.verify_mode = ssl.CERT_REQUIRED
     # A ticket would spare the caller a second handshake, but Python's client keeps none.
     context.num_tickets = 0
@@ -46,7 +47,9 @@ def client_context(config: TlsConfig) -> ssl.SSLContext:
 
     Raises ConfigError as server_context does.
     """
-    return _context(ssl.PROTOCOL_TLS_CLIENT, config)  # which checks certificate and name
+    return _loaded(
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), config
+    )  # which checks certificate and name
 
 
 def peer_name(connection: ssl.SSLObject | ssl.SSLSocket) -> str:
@@ -66,8 +69,7 @@ def peer_name(connection: ssl.SSLObject | ssl.SSLSocket) -> str:
     return name
 
 
-def _context(protocol: ssl._SSLMethod, config: TlsConfig) -> ssl.SSLContext:
-    context = ssl.SSLContext(protocol)
+def _loaded(context: ssl.SSLContext, config: TlsConfig) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     # certificates as RFC 5280 has them: Python 3.13 asks for that by itself
     context.verify_flags |= ssl.VERIFY_X509_STRICT

@@ -20,6 +20,7 @@ from era4_framework.policies.breaker import Breaker
 from era4_framework.policies.budget import RetryBudget
 from era5_sidecar.connection import NEVER, Connection, Sweep
 from era5_sidecar.discovery import Instance
+from era5_sidecar.handshakes import Handshakes
 from era5_sidecar.transparent import connected
 
 OUR_OWN_FAULT = (errno.EMFILE, errno.ENFILE)  # no instance is to be blamed for these
@@ -28,12 +29,20 @@ IDLE_S = 10.0  # an idle connection is not used again after that: its other end 
 
 @dataclass(frozen=True)
 class Dialling:
-    """How connections are made. `peer_of`: the name in a certificate; raises if there is none."""
+    """How connections are made. `peer_of`: the name in a certificate; raises if there is none.
+
+    handshakes: where those are counted that come to nothing.
+    """
 
     sweep: Sweep
     most_buffer_bytes: int
     tls: ssl.SSLContext | None = None
     peer_of: Callable[[Any], str] | None = None
+    handshakes: Handshakes = field(default_factory=lambda: Handshakes(lambda line: None))
+
+    def failed(self, peer: str, error: BaseException) -> str:
+        """What the end of a handshake means, as is to be told after the peer's name."""
+        return self.handshakes.failed("outbound", peer, error)
 
 
 @dataclass(frozen=True)
@@ -143,6 +152,7 @@ class Endpoint:
             if error.errno in OUR_OWN_FAULT:
                 raise Overloaded(f"no file is left for a connection to {name}") from error
             why = "no connection in time" if isinstance(error, TimeoutError) else _told(error)
+            why = self.dialling.failed(name, error) if isinstance(error, ssl.SSLError) else why
             raise ConnectFailed(f"{name}: {why}") from error
         peer_of = self.dialling.peer_of
         if self.service and self.dialling.tls and peer_of:
@@ -151,7 +161,8 @@ class Endpoint:
                 if who != self.service:
                     told = f"its certificate is {who}'s; accepted: {self.service}'s"
                     raise NotKnown(f"{name}: {told}")
-            except NotKnown:
+            except NotKnown as error:
+                self.dialling.handshakes.count("outbound", name, "other_name", str(error))
                 made.abort()
                 raise
         return made

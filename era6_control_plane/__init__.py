@@ -1,3 +1,5 @@
 """Era 6: a mesh. The sidecars of era 5 are told what to do from one place, all at once."""
 
-HAS_CONTROL_PLANE = True  # one process that rules all sidecars: what roles there are follows
+SCHEMES = {"portable": "http", "real": "http"}  # form of the wire -> scheme of the addresses
+HAS_SIDECARS = True  # the services know no registry and no port: who stands beside them does
+HAS_CONTROL_PLANE = True  # and who stands beside them is told what to do by one that rules them all

@@ -54,7 +54,7 @@ class Keeper:
         self._running = await self._launch()
 
     async def ready(self) -> bool:
-        """Returns when it serves: what it was told first is in force. False: it was ended before."""
+        """Returns when it serves: what it was told first is in force. False: it ended before."""
         host, port = _host_and_port(self.listens["inbound"])
         while not self._is_over:
             with suppress(*NO_ANSWER):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import grpc
 
@@ -16,13 +16,13 @@ TROUBLE = (sqlite3.Error, OSError, Busy)  # of ours, with the disk: who asks aga
 Context = grpc.aio.ServicerContext
 
 
-async def refuse(context: Context, code: grpc.StatusCode, reason: object) -> NoReturn:
+async def refuse(context: Context[Any, Any], code: grpc.StatusCode, reason: object) -> NoReturn:
     """Ends the call; raises what gRPC wants raised."""
     await context.abort(code, str(reason)[:LONGEST_REASON])
     raise AssertionError("abort returns never")
 
 
-async def known_peer(context: Context, now: float, say: Callable[[str], None]) -> Peer:
+async def known_peer(context: Context[Any, Any], now: float, say: Callable[[str], None]) -> Peer:
     """Who calls, as its certificate says; who is nobody of ours is refused.
 
     now: seconds since 1970. say: told of a refusal.

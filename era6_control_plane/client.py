@@ -41,10 +41,12 @@ CONNECT_S = 2.0  # for a connection; who is frozen still has its kernel say hell
 OPTIONS = (
     ("grpc.keepalive_time_ms", 1000),
     ("grpc.keepalive_timeout_ms", 1000),
+    ("grpc.http2.ping_timeout_ms", 1000),  # this is what counts: 60 s unless it is told
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
-    ("grpc.max_receive_message_length", 64 << 20),
+    ("grpc.max_receive_message_length", -1),  # ten thousand routes are 6 MB
     ("grpc.use_local_subchannel_pool", 1),  # another certificate is another connection
+    ("grpc.enable_http_proxy", 0),  # that of our service is ourselves
 )
 ALWAYS = {SDS: (OWN_CERTIFICATE, AUTHORITIES)}
 
@@ -159,6 +161,7 @@ class Client:
             async with asyncio.timeout(CONNECT_S):
                 await channel.channel_ready()
             call = AggregatedDiscoveryServiceStub(channel).DeltaAggregatedResources()
+            self.is_connected = True  # it may have nothing new to say
             try:
                 node = self._described(is_announced=True)
                 await self._follow("pilot", call, self.resources, wanted, node, retreat)
@@ -175,7 +178,6 @@ class Client:
         async for answer in call:
             retreat.forget()
             self._complain(whom, "")
-            self.is_connected = self.is_connected or whom == "pilot"
             before = self.credentials
             said = following.hear(answer, wants)
             if whom == "pilot":

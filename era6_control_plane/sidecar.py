@@ -16,7 +16,8 @@ def main(config: Path, ready: Callable[[str], None]) -> None:
     """Runs a sidecar until it is stopped; `ready` is told where it serves. config: as node.read
     takes it. Raises ConfigError, OSError.
     """
-    if _is_envoy(config):
+    is_envoy = _is_envoy(config)
+    if is_envoy:
         from era6_control_plane import keeper  # which imports what the other kind does not need
 
         keeper.main(config, ready)

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -171,6 +172,34 @@ def _hear(requests: Any, inbox: queue.Queue[Any]) -> None:
     inbox.put(None)
 
 
+class Relay:
+    """Between a node and its ruler: who can freeze it, as SIGSTOP would; sockets stay open."""
+
+    def __init__(self, at: int, to: int) -> None:
+        self.is_frozen = threading.Event()
+        self._to = to
+        self._listener = socket.create_server(("127.0.0.1", at))
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                one, _ = self._listener.accept()
+                other = socket.create_connection(("127.0.0.1", self._to))
+                for pair in ((one, other), (other, one)):
+                    threading.Thread(target=self._pass_on, args=pair, daemon=True).start()
+
+    def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError), source, sink:
+            while data := source.recv(65536):
+                while self.is_frozen.is_set():
+                    time.sleep(0.01)
+                sink.sendall(data)
+
+
 def secrets(pair: Pair, authorities: bytes) -> Snapshot:
     """What an agent serves."""
     own = Secret(name=OWN_CERTIFICATE)
@@ -188,7 +217,7 @@ class Node_:
         self.folder = Path(tempfile.mkdtemp(prefix="node"))
         self.authority = authority
         self.service = service
-        self.ports = {name: _free_port() for name in ("inbound", "outbound", "admin", "pilot")}
+        self.ports = {name: free_port() for name in ("inbound", "outbound", "admin", "pilot")}
         self.url = f"http://127.0.0.1:{self.ports['inbound']}"
         outbound = f"http://127.0.0.1:{self.ports['outbound']}"
         self.node = Node(f"{service}-1", service, version, self.url, outbound, app)
@@ -204,11 +233,12 @@ class Node_:
     def rule(self, intent: Intent, *endpoints: Endpoint) -> None:
         self.ruler.push(compile(intent, endpoints, self.node))
 
-    def open_ruler(self) -> None:
+    def open_ruler(self, at: int = 0) -> None:
+        """at: another port than the one that the node knows."""
         pair, root = self.authority.issue("pilot"), self.authority.pair().certificate
         told = [(pair.key, pair.certificate)]
         credentials = grpc.ssl_server_credentials(told, root, require_client_auth=True)
-        self.ruler.start(f"127.0.0.1:{self.ports['pilot']}", credentials)
+        self.ruler.start(f"127.0.0.1:{at or self.ports['pilot']}", credentials)
 
     def open_agent(self, life_s: float = 3600.0) -> None:
         self.certify(life_s)
@@ -277,10 +307,10 @@ def node(authority: Authority, service: str, app: str, version: str = "") -> Ite
         found.close()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as asking:
         asking.bind(("127.0.0.1", 0))
         return int(asking.getsockname()[1])
 
 
-__all__ = ["Node_", "Ruler", "node", "secrets", "until"]
+__all__ = ["Node_", "Relay", "Ruler", "node", "secrets", "until"]

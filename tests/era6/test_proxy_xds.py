@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -21,7 +22,7 @@ from era6_control_plane.membership import Endpoint
 from era6_control_plane.names import ORDER, RDS
 from era6_control_plane.snapshot import Resource, Snapshot
 from tests.era5.running import App, ask, serving, until
-from tests.era6.ruler import Node_, node
+from tests.era6.ruler import Node_, Relay, free_port, node
 
 ANYBODY = (Rule(("*",), "*", "/"),)
 
@@ -168,6 +169,24 @@ def test_without_its_ruler_it_goes_on_and_converges_in_a_second_when_it_returns(
     until(lambda: orders.status() == 418)
     assert time.monotonic() - began < 1.5  # a second, and what a busy machine takes
     assert all(orders.ruler.had)  # it said which versions it had
+
+
+def test_a_ruler_that_is_frozen_is_found_out_and_asked_anew_when_it_thaws(pair):
+    orders = pair.orders
+    port = free_port()
+    relay = Relay(orders.ports["pilot"], port)
+    orders.open_agent()
+    orders.open_ruler(at=port)
+    pair.rule(shop())
+    orders.launch()
+    orders.wait_ready()
+    relay.is_frozen.set()
+    began = time.monotonic()
+    until(lambda: not json.loads(orders.admin("/config")[1])["is_connected"])
+    assert time.monotonic() - began < 5.0  # a second until it is asked, one of patience
+    relay.is_frozen.clear()
+    until(lambda: json.loads(orders.admin("/config")[1])["is_connected"])
+    relay.close()
 
 
 def test_killed_while_its_ruler_is_dead_it_comes_back_with_what_was_in_force(pair):

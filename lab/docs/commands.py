@@ -41,5 +41,9 @@ COMMANDS = (
     _eras("era5-diff", "eras diff 4 5 --stat", is_steady=True),
     _python("era5-reloads", "python -m lab.docs.reloads"),
     _python("era5-upgrades", "python -m lab.docs.upgrades 4 5"),
+    _eras("era6-story", "eras demo 6"),
+    _eras("era6-services", "eras diff 5 6 orders.py", is_steady=True),
+    _python("era6-numbers", "python -m lab.docs.upgrades number 3 4 5 6"),
+    _python("era6-wishes", "python -m lab.docs.wishes"),
     _eras("doctor", "eras doctor"),
 )

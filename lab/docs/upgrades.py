@@ -1,13 +1,16 @@
 """What is started again for a new release, and for a new number: counted under load, by pid.
 
-python -m lab.docs.upgrades 4 5
+python -m lab.docs.upgrades 4 5                 both
+python -m lab.docs.upgrades number 3 4 5 6      only the number
 """
 
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+from lab.cast.operator import is_in_step
 from lab.load import Load
 from lab.processes import children_of
 from lab.release import install
@@ -17,15 +20,18 @@ CUSTOMERS, PATIENCE_S = 6, 8.0
 INSTANCES = 3
 BETWEEN = 30  # orders between two changes
 KEY, VALUE = "quotas.orders.rate_per_s", 800.0
+NUMBER = "number"
 ANOTHER_RELEASE = "two"  # of a framework; what a sidecar takes over from may be its like
 
 Change = Callable[[Stage], str]
 
 
-def main(eras: list[str]) -> None:
-    """Print a block for each era."""
-    for era in eras:
-        _show(era, "another release of what guards the services", _upgrade)
+def main(words: list[str]) -> None:
+    """Print a block or two for each era."""
+    is_all = words[0] != NUMBER
+    for era in words if is_all else words[1:]:
+        if is_all:
+            _show(era, "another release of what guards the services", _upgrade)
         _show(era, f"{KEY} = {VALUE:g} for every inventory", _say_a_number)
 
 
@@ -70,14 +76,26 @@ def _upgrade(stage: Stage) -> str:
 
 
 def _say_a_number(stage: Stage) -> str:
+    if stage.era.has_control_plane:
+        return _want_a_number(stage)
     try:
         for name in stage.instances:
             stage.change_policy(name, KEY, VALUE)
     except NoWay:
         for name in stage.instances:
             stage.restart(name)
-        return "1 number changed in the code's arguments"
+        where = "arguments" if stage.era.number == "4" else "constants"
+        return f"1 number changed in the code's {where}"
     return f"{len(stage.instances)} files changed"
+
+
+def _want_a_number(stage: Stage) -> str:
+    began = time.monotonic()
+    status = stage.operator.obeyed(stage.operator.change(f"services.inventory.{KEY}", VALUE))
+    took_ms = 1000 * (time.monotonic() - began)
+    in_step = sum(is_in_step(node) for node in status["nodes"])
+    nodes = len(status["nodes"])
+    return f"1 wish changed, acknowledged by {in_step} of {nodes} proxies after {took_ms:.0f} ms"
 
 
 if __name__ == "__main__":

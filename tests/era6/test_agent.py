@@ -91,12 +91,14 @@ def test_it_waits_for_its_token_and_for_a_control_plane_that_comes_later(tmp_pat
             await until(lambda: made.has_said("token (pilot.token): No such file"))
         (made.folder / "token").write_text("")
         await until(lambda: made.has_said("no token in"))
-        (made.folder / "token").write_text("nonsense")
+        (made.folder / "token").write_text("canary.in-a-coal-mine")
         await until(lambda: made.has_said(f"control plane at {pilot.join}: unavailable"))
         async with pilot_at(folder, *at) as pilot:
             await until(lambda: made.has_said("the token is none of ours); "))
             (made.folder / "token").write_text(pilot.token())
             await made.ready()
+            for said in (made.said, pilot.said):
+                assert not any("coal-mine" in line for line in said)
 
     run(scenario, tmp_path)
 

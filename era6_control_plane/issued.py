@@ -43,7 +43,8 @@ class Issued:
         if self._heard.get(peer.name) == (serial, believes):
             return
         with self._file.transaction():
-            self.add(peer, now)
+            if serial == peer.serial:  # it may be that we had forgotten it
+                self.add(peer, now)
             self._file.change(
                 "DELETE FROM issued WHERE service = ? AND instance = ? AND number <"
                 " (SELECT number FROM issued WHERE serial = ? AND service = ? AND instance = ?)",

@@ -124,6 +124,18 @@ def test_a_renewal_whose_answer_was_lost_holds_up_until_the_agent_says_what_it_s
     assert citadel.look(NOW + 6)
 
 
+def test_a_late_word_on_an_old_connection_brings_nothing_back(citadel):
+    agent = Holder(citadel, "inventory-1", NOW)
+    agent.attend(NOW)
+    before = agent.peer
+    citadel.rotate(NOW)
+    agent.obey(NOW + 2)
+    citadel.look(NOW + 2)
+    agent.obey(NOW + 3)
+    citadel.confirm(before, agent.peer.serial, hashed(citadel.authorities()), NOW + 3)
+    assert citadel.look(NOW + 4)
+
+
 def test_a_serial_of_another_instance_confirms_nothing(citadel):
     one, two = (Holder(citadel, f"inventory-{number}", NOW) for number in (1, 2))
     citadel.rotate(NOW)

@@ -58,12 +58,15 @@ def status_of(failure: CallFailed) -> int:
     return STATUSES.get(type(failure), other)
 
 
-def refusal(failure: CallFailed, is_last: bool, method: bytes = b"") -> bytes:
+def refusal(
+    failure: CallFailed, is_last: bool, method: bytes = b"", is_again: bool = False
+) -> bytes:
     """A failure as the answer from which the next sidecar makes the same failure again.
 
     is_last: nothing follows on this connection. method: of the request, as far as it is known.
+    is_again: it was sent before by somebody who does not keep account, and perhaps executed then.
     """
-    is_certain = isinstance(failure, Unreachable)
+    is_certain = isinstance(failure, Unreachable) and not is_again
     told = {"outcome": "unavailable", "detail": str(failure), "certain": is_certain}
     fields = [b"X-Certain: true" if is_certain else b"X-Certain: false"]
     if isinstance(failure, Overloaded | QuotaExceeded):

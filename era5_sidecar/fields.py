@@ -35,6 +35,7 @@ OWN = {  # what means something to this hop, and whether it goes on: `special` h
     b"baggage": False,
     b"x-deadline-ms": False,
     b"x-certain": False,
+    b"x-envoy-attempt-count": False,
 }
 FRAMING = (b"content-length", b"transfer-encoding")
 DROPPED = frozenset(
@@ -101,7 +102,8 @@ def _learn(line: bytes) -> Meaning:
         raise BadMessage("a field with a byte that none has, or a line that does not end in CRLF")
     lower, meaning = name.lower(), KEEP
     # WSGI and CGI cannot tell "_" from "-" in a name: X_Caller would pass for X-Caller
-    if b"_" in name or lower in DROPPED or lower.startswith(OF_A_PROXY):
+    is_a_proxys = lower.startswith(OF_A_PROXY) and lower not in OWN
+    if b"_" in name or lower in DROPPED or is_a_proxys:
         meaning = DROP
     elif lower == b"connection" and value.strip(b" \t").lower() == b"keep-alive":
         meaning = DROP  # it says what goes without saying

@@ -85,7 +85,8 @@ class Inbound:
             deadline = admission.admit(caller.peer, request, now)
         except CallFailed as failure:
             forget_body(request, caller)
-            caller.write(answers.refusal(failure, caller.is_spent, request.method))
+            is_again = _is_again(request)
+            caller.write(answers.refusal(failure, caller.is_spent, request.method, is_again))
             self._watching.refused("inbound", failure)
             status = answers.status_of(failure)
             self._watching.came_in(caller.peer, request, status, time.monotonic() - now, span)
@@ -123,7 +124,8 @@ class Inbound:
             if caller.has_answer:
                 caller.abort()
                 raise CallerGone from failure
-            caller.write(answers.refusal(failure, caller.is_spent, request.method))
+            is_again = _is_again(request)
+            caller.write(answers.refusal(failure, caller.is_spent, request.method, is_again))
             return answers.status_of(failure)
         finally:
             self._admission.in_flight -= 1
@@ -132,3 +134,9 @@ class Inbound:
 
 def _keeps_none(head: ResponseHead) -> bool:
     return False
+
+
+def _is_again(request: RequestHead) -> bool:
+    """Whether an Envoy sends it, not for the first time: it passes on to its service what we say,
+    and does not weigh it with what came of the attempts before."""
+    return request.special.get(b"x-envoy-attempt-count", b"1") != b"1"

@@ -176,6 +176,7 @@ class House:
     """A proxy's two sides; who connects, and who is asked, are wires."""
 
     def __init__(self, config: SidecarConfig, monkeypatch: Any) -> None:
+        self.config = config
         self.later: Later = deque()
         self.asked: list[Wire] = []  # each connection to an instance, as it was made
         self.refusing: set[str] = set()  # instances that take no connections

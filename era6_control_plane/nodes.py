@@ -50,8 +50,8 @@ class Nodes:
         return seen.node if seen else None
 
     def connected(self) -> list[Node]:
-        """Those that listen to us now."""
-        return [each.node for each in self._seen.values() if each.is_connected]
+        """Those that listen to us now; any thread may ask."""
+        return [each.node for each in list(self._seen.values()) if each.is_connected]
 
     def status(self, progress: Mapping[Name, Mapping[str, Progress]]) -> list[dict[str, Any]]:
         """As JSON, by service and instance. progress: of those that are connected, by kind."""

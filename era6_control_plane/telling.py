@@ -22,6 +22,8 @@ from era6_control_plane.xds import Discovery, Peer, Refused
 LOOK_S = 0.005
 ENVOY, OURS, GRPC = "envoy", "python", "grpc"
 
+Rehearsed = tuple[Intent, Sequence[Endpoint], dict[Node, Snapshot]]
+
 
 class Telling:
     """All of it runs in one event loop, but for `rehearse`."""
@@ -38,6 +40,7 @@ class Telling:
         self._read_endpoints = endpoints
         self._endpoints: Sequence[Endpoint] = tuple(endpoints())
         self._compiled: dict[str, Snapshot | None] = {}  # of this intent and these endpoints
+        self._rehearsed: Rehearsed | None = None
         self._debounce = Debounce()
         self._say = say
 
@@ -48,13 +51,15 @@ class Telling:
 
     def rehearse(self, intent: Intent) -> None:
         """Whether every node can be told of it; any thread. Raises ValueError, which names one."""
+        endpoints, made = self._endpoints, {}
         for node in self.nodes.connected():
             if node.service not in intent.services:
                 continue  # it keeps what it has
             try:
-                compile(intent, self._endpoints, node)
+                made[node] = compile(intent, endpoints, node)
             except ValueError as error:
                 raise ValueError(f"for {name_of(node)}: {error}") from error
+        self._rehearsed = intent, endpoints, made
 
     def endpoints_changed(self) -> None:
         """Somebody came, moved or went."""
@@ -105,6 +110,9 @@ class Telling:
         node, intent = self.nodes.node(name), self._intent
         if node is None or intent is None:
             return None
+        rehearsed, endpoints, made = self._rehearsed or (None, None, {})
+        if rehearsed is intent and endpoints is self._endpoints and node in made:
+            return made[node]
         try:
             return compile(intent, self._endpoints, node)
         except ValueError as error:

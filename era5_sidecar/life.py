@@ -20,6 +20,7 @@ from era5_sidecar.health import Health
 from era5_sidecar.inheritance import AGAIN, Notice, listeners
 from era5_sidecar.last_good import Keeping, Reading, read_first
 from era5_sidecar.lease import Lease
+from era5_sidecar.listening import url_of
 from era5_sidecar.proxy import Proxy, say
 from era5_sidecar.starting import allow_files, as_started, open_all
 from era5_sidecar.transparent import use_mark
@@ -38,6 +39,7 @@ class Life:
         is_again = bool(os.environ.pop(AGAIN, ""))
         self._reading, trouble = read_first(path, is_again)  # what is in force
         self._config = self._reading.config  # as we were started
+        self._found: dict[str, str] = {}  # where we listen, by key
         self._keeping = Keeping(path, say)
         if trouble:
             say(f"{trouble}; what was said before stays in force")
@@ -59,6 +61,7 @@ class Life:
         """Until a signal, or the end of the supervisor. Raises OSError, ConfigError."""
         config, proxy = self._config, self._proxy
         at = listeners() or open_all(config)
+        self._found = {"inbound.listen": url_of(at["inbound"]), "admin_listen": url_of(at["admin"])}
         await self._follow_registry(config)  # first: who comes in at once must find somebody
         await proxy.start(at)
         self._lease = self._new_lease(config)
@@ -97,7 +100,7 @@ class Life:
         """What it says now, if it makes sense; else what it said before."""
         try:
             reading = Reading.of(self._path)
-            config, later = as_started(self._config, reading.config)
+            config, later = as_started(self._config, reading.config, self._found)
             await self._proxy.apply(config)
         except ConfigError as error:
             say(f"{placed(self._path, error)}; what was said before stays in force")

@@ -6,12 +6,14 @@ import contextlib
 import resource
 import socket
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 
 from era0_naive.role import host_and_port
 from era5_sidecar.config import SidecarConfig
 from era5_sidecar.listening import BACKLOG
 
+NOTHING_FOUND: Mapping[str, str] = {}
 LEAST_RESERVE = 32  # files that are not for callers
 
 
@@ -60,15 +62,20 @@ FIXED_INBOUND = (
 )
 
 
-def as_started(before: SidecarConfig, now: SidecarConfig) -> tuple[SidecarConfig, list[str]]:
+def as_started(
+    before: SidecarConfig, now: SidecarConfig, found: Mapping[str, str] = NOTHING_FOUND
+) -> tuple[SidecarConfig, list[str]]:
     """What may be in force without a start, and the keys that differ and are not in it.
 
-    Raises ConfigError if the two do not go together.
+    found: by key, where we listen if any free port was to be taken: who writes that into the file
+    changes nothing. Raises ConfigError if the two do not go together.
     """
     kept = {name: getattr(before, name) for name in FIXED}
-    later = [name for name in FIXED if getattr(now, name) != kept[name]]
+    later = [name for name in FIXED if getattr(now, name) not in (kept[name], found.get(name))]
     inbound = {name: getattr(before.inbound, name) for name in FIXED_INBOUND}
-    later += [f"inbound.{n}" for n in FIXED_INBOUND if getattr(now.inbound, n) != inbound[n]]
+    for name, of in inbound.items():
+        if getattr(now.inbound, name) not in (of, found.get(f"inbound.{name}")):
+            later.append(f"inbound.{name}")
     if (before.tls is None) != (now.tls is None):
         later.append("tls")
         kept["tls"] = before.tls

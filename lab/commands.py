@@ -55,7 +55,6 @@ class Conductor:
             "resume": stage.resume,
             "terminate": stage.terminate,
             "move": stage.move,
-            "reload": stage.reload,
             "upgrade": stage.upgrade,
         }
         self._waiting: list[tuple[str, threading.Thread, list[Answer]]] = []
@@ -84,6 +83,8 @@ class Conductor:
                 self._stage.wire.partition()
             case ["heal"]:
                 self._stage.wire.heal()
+            case ["reload", role]:
+                return Answer(self._reload(role))
             case [verb, role] if verb in self._verbs:
                 return Answer(self._to_role(verb, role))
             case ["policy", role, key, value]:
@@ -190,16 +191,26 @@ class Conductor:
         return f"now at {self._stage.address(role)}" if verb == "move" else ""
 
     def _change_policy(self, role: str, key: str, value: str) -> str:
-        """`value` as JSON has it; what is none is a text."""
+        """`value` as JSON has it; what is none is a text. What the sidecar makes of it is told."""
         try:
             read = json.loads(value)
         except ValueError:
             read = value
         try:
+            hearing = self._stage.hear(role)
             self._stage.change_policy(role, key, read)
         except (NoWay, ValueError) as wrong:
             raise BadCommand(str(wrong)) from wrong
-        return f"{role} has been told: {key} = {value}"
+        verdict = hearing.verdict() if hearing else ""
+        return f"{role} has been told: {key} = {value}" + (f"; {verdict}" if verdict else "")
+
+    def _reload(self, role: str) -> str:
+        try:
+            hearing = self._stage.hear(role)
+            self._stage.reload(role)
+        except ValueError as wrong:
+            raise BadCommand(str(wrong)) from wrong
+        return hearing.verdict() if hearing else ""
 
     def _add(self, version: str) -> str:
         try:

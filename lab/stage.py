@@ -23,7 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, runtime_checkable
 
-from lab.cast.beside import require_proxy
+from lab.cast.beside import Hearing, require_proxy
 from lab.cast.counter import CounterCast
 from lab.cast.diverted import can_divert, require_transparent
 from lab.cast.http import HttpCast
@@ -244,6 +244,10 @@ class Stage:
     def reload(self, role: str) -> None:
         """From era 5 on: SIGHUP, the sidecar reads its file again. ValueError before."""
         self._mesh("reload").reload(self._role(role).name)
+
+    def hear(self, role: str) -> Hearing | None:
+        """What the sidecar of this role says from now on of its file; None if it obeys none."""
+        return self._cast.hear(self._role(role).name) if isinstance(self._cast, MeshCast) else None
 
     def upgrade(self, role: str, release: Path | None = None) -> None:
         """From era 5 on: SIGUSR2, a new proxy takes over from the running one, which ends.

@@ -95,6 +95,7 @@ def _reread(program: Program, path: Path) -> None:
         program.config = at_same_ports(read(path), before)
         if program.write():
             program.reload()
+        _say(f"{path.name} is in force")
     except ConfigError as error:
         program.config = before
         _say(f"configuration not taken over: {error}")

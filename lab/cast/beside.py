@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import signal
 import time
 from collections.abc import Mapping
@@ -15,6 +16,10 @@ from lab.processes import children_of
 
 PROXY_S = 20.0  # for another proxy to have taken over, and the old one to have ended
 LOOK_S = 0.01
+MOMENT_S = 2.0  # for a sidecar to say what it makes of its file
+VERDICT = re.compile(r"^sidecar: (.*(?:\bin force\b|not taken over).*)$", re.MULTILINE)
+IN_FORCE = re.compile(r"\S+ is in force")
+NO_UPGRADE = "sidecar: no upgrade: "
 SUFFIX = "-sidecar"
 ANY_PORT = "http://127.0.0.1:0"
 
@@ -25,17 +30,47 @@ def kill_proxy(role: Role) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
+class Hearing:
+    """What a sidecar says from now on."""
+
+    def __init__(self, role: Role) -> None:
+        self._log = role.log
+        self._begins_at = role.log.stat().st_size if role.log.exists() else 0
+
+    def said(self) -> str:
+        """All of it so far."""
+        with self._log.open("rb") as log:
+            log.seek(self._begins_at)
+            return log.read().decode(errors="replace")
+
+    def verdict(self) -> str:
+        """What it makes of its file: empty if it obeys, else what is wrong or what must wait; or
+        that it has said nothing for a moment.
+        """
+        until = time.monotonic() + MOMENT_S
+        while not (found := VERDICT.search(self.said())):
+            if time.monotonic() > until:
+                return "it has not said yet whether it obeys"
+            time.sleep(LOOK_S)
+        return "" if IN_FORCE.fullmatch(found[1].strip()) else found[1].strip()
+
+
 def upgrade_proxy(role: Role) -> None:
     """A new proxy takes over from the running one, which ends when it has answered everybody.
 
-    Raises RoleFailed if that does not happen.
+    Raises RoleFailed with what the sidecar said if that does not happen.
     """
+    hearing = Hearing(role)
     old = children_of(role.pid)
     role.signal(signal.SIGUSR2)
     until = time.monotonic() + PROXY_S
     while (now := children_of(role.pid)) & old or not now:
+        said = hearing.said()
+        if NO_UPGRADE in said:
+            raise RoleFailed(f"{role.name} was not upgraded; it said:\n{said.rstrip()}")
         if time.monotonic() > until:
-            raise RoleFailed(f"{role.name}: no other proxy took over in {PROXY_S:g} s")
+            told = f"; it said:\n{said.rstrip()}" if said else ""
+            raise RoleFailed(f"{role.name}: no other proxy took over in {PROXY_S:g} s{told}")
         time.sleep(LOOK_S)
 
 

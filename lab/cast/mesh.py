@@ -22,7 +22,7 @@ import signal
 from collections.abc import Mapping
 from pathlib import Path
 
-from lab.cast.beside import SUFFIX, kill_proxy, upgrade_proxy
+from lab.cast.beside import SUFFIX, Hearing, kill_proxy, upgrade_proxy
 from lab.cast.http import HEAD_BYTES
 from lab.cast.pairs import Pairs
 from lab.cast.paths import new_instance, require_one_of
@@ -165,6 +165,12 @@ class MeshCast:
     def reload(self, name: str) -> None:
         """SIGHUP: the sidecar, or the one of this service, reads its file again."""
         self.roles[self._sidecar_of(name)].signal(signal.SIGHUP)
+
+    def hear(self, name: str) -> Hearing | None:
+        """What the sidecar of this service says from now on of its file, if it obeys one."""
+        if isinstance(self._pairs.company, Ruled):
+            return None
+        return Hearing(self.roles[self._sidecar_of(name)])
 
     def change_policy(self, name: str, key: str, value: object) -> None:
         """Write it into the sidecar's file, and have that read again; or tell who rules them."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from lab.commands import Conductor
 from lab.contract import Customer, ShopClosed
 from lab.launch import RoleFailed
 from lab.processes import children_of
@@ -164,6 +165,43 @@ def test_a_policy_that_is_none_is_refused_with_its_line_and_the_old_one_stays(st
     until(lambda: refused in stage.logs("inventory-1-sidecar"), "the sidecar names the line")
     assert place() == "placed"
     stage.change_policy("inventory-1", "quotas.reports.rate_per_s", 5)
+
+
+def test_what_a_sidecar_makes_of_a_command_is_told_with_it(stage):
+    conductor = Conductor(stage, SOON_S)
+    told = conductor.obey("policy orders retry.attempts -1").text
+    assert "orders has been told: retry.attempts = -1; " in told
+    assert "retry.attempts is -1: accepted is" in told
+    assert "what was said before stays in force" in told
+    assert "retry.attempts is -1" in conductor.obey("reload orders").text
+    told = conductor.obey("policy orders retry.attempts 2").text
+    assert told == "orders has been told: retry.attempts = 2", "no port of its own is in the way"
+    assert conductor.obey("reload orders-sidecar").text == ""
+
+
+def test_an_upgrade_that_comes_to_nothing_says_why(stage, place):
+    stage.change_policy("inventory-1", "quotas.reports.rate_per_s", -1)
+    before = proxy_of(stage, "inventory-1-sidecar")
+    with pytest.raises(RoleFailed, match="rate_per_s is -1: accepted is") as failed:
+        stage.upgrade("inventory-1")
+    assert "no upgrade: the new proxy ended with exit code 2" in str(failed.value)
+    assert proxy_of(stage, "inventory-1-sidecar") == before
+    assert place() == "placed"
+    stage.change_policy("inventory-1", "quotas.reports.rate_per_s", 5)
+
+
+def test_who_is_killed_over_a_file_that_was_spoilt_serves_by_what_was_in_force(stage, place):
+    """The file is spoilt in the very moment of a reload, and the proxy dies then."""
+    path = stage.directory / "orders-sidecar.toml"
+    hearing = stage.hear("orders")
+    stage.change_policy("orders", "retry.attempts", 3)
+    path.write_text("banana")
+    until(lambda: "force" in hearing.said(), "it has read one of both")
+    stage.reload("orders")
+    until(lambda: "'banana' is no TOML" in hearing.said(), "it refuses it")
+    stage.kill("orders-sidecar")
+    assert {place() for _ in range(5)} == {"placed"}
+    stage.change_policy("orders", "retry.attempts", 2)
 
 
 def test_another_proxy_takes_over(stage, place):

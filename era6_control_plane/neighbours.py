@@ -9,7 +9,6 @@ from __future__ import annotations
 from era5_sidecar.config_text import check_address
 
 GRACE_S = 1.0
-MOST_STREAMS = 100
 
 
 class Neighbours:

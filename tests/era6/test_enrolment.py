@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 import time
 
 import grpc
@@ -10,6 +11,7 @@ from cryptography import x509
 
 from era5_sidecar.certificates import Authority, Pair, Span, key_in_pem
 from era6_control_plane.authorities import hashed
+from era6_control_plane.citadel import OWN_LIFE_S
 from era6_control_plane.identity import named_in
 from era6_control_plane.pilot_link import Attending, LinkLost, Refused, channel, join, renew
 from era6_control_plane.requests_to_sign import new_key, request
@@ -184,6 +186,39 @@ def test_the_pilots_own_certificate_opens_no_node_port(tmp_path):
             await renew(pilot.nodes, pilot.citadel.authorities(), own, Renewal("x"))
 
     run(scenario, tmp_path)
+
+
+async def shown_by(port, bundle):
+    context = ssl.create_default_context(cafile=str(bundle))
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
+    context.set_alpn_protocols(["h2"])
+    _, writer = await asyncio.open_connection(
+        "127.0.0.1", port, ssl=context, server_hostname="pilot"
+    )
+    shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    writer.transport.abort()
+    return x509.load_der_x509_certificate(shown)
+
+
+def test_the_pilot_renews_its_own_certificate_and_keeps_its_port(tmp_path):
+    async def whole():
+        wall = Clock(time.time() - OWN_LIFE_S / 2 - 60)
+        async with running(tmp_path / "pilot", wall, Clock(0.0)) as pilot:
+            first = await shown_by(pilot.join_port, pilot.bundle)
+            wall.now += OWN_LIFE_S / 2 - 1
+            assert await shown_by(pilot.join_port, pilot.bundle) == first
+            wall.now += 1
+            second = await shown_by(pilot.join_port, pilot.bundle)
+            assert second.not_valid_after_utc > first.not_valid_after_utc
+            assert second.public_key() != first.public_key()
+            pilot.citadel.rotate(wall())
+            wall.now += 1
+            pilot.enrolment.look()  # nobody is there to wait for
+            assert pilot.citadel.status(wall())["stage"] == "signing"
+            third = await shown_by(pilot.join_port, pilot.bundle)
+            assert third.issuer != second.issuer
+
+    asyncio.run(whole())
 
 
 def test_a_pilot_that_others_signed_is_not_believed(tmp_path):

@@ -8,11 +8,11 @@ from era5_sidecar.bodies import Body, Patience, relay
 from era5_sidecar.chunked import LAST, chunk_of
 from era5_sidecar.config import LimitsConfig
 from era5_sidecar.connection import NEVER, Cut
+from era5_sidecar.endpoint import Endpoint, ToUpstream
 from era5_sidecar.fields import BadMessage
 from era5_sidecar.http1 import UNTIL_CLOSE, RequestHead, ResponseHead
 from era5_sidecar.refusals import refused_by_peer
 from era5_sidecar.upload import CallerGone, FromCaller, Upload
-from era5_sidecar.upstream import Endpoint, ToUpstream
 from era5_sidecar.waiting import TooLate
 
 LAST_ANSWER = b"Connection: close\r\n"

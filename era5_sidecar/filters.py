@@ -24,9 +24,9 @@ from era4_framework.policies.bucket import TokenBucket
 from era4_framework.policies.classify import judge
 from era4_framework.policies.deadline import BadDeadline, Deadline
 from era5_sidecar.config import ANYONE, InboundConfig
+from era5_sidecar.endpoint import Endpoint
 from era5_sidecar.fields import BadMessage
 from era5_sidecar.http1 import RequestHead
-from era5_sidecar.upstream import Endpoint
 from era5_sidecar.ways import Way
 
 # Spellings of a path that some servers resolve and others do not: what we allow must be what our

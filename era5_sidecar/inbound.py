@@ -12,13 +12,13 @@ from era4_framework.policies.deadline import Deadline
 from era5_sidecar import answers
 from era5_sidecar.config import SidecarConfig
 from era5_sidecar.discovery import Instance
+from era5_sidecar.endpoint import Dialling, Endpoint
 from era5_sidecar.exchange import Question, ask
 from era5_sidecar.filters import Admission
 from era5_sidecar.http1 import RequestHead, ResponseHead
 from era5_sidecar.tls import peer_name
 from era5_sidecar.tracing import Span, Spans, luggage
 from era5_sidecar.upload import NO_BODY, CallerGone, FromCaller, body_of, forget_body
-from era5_sidecar.upstream import Dialling, Endpoint
 from era5_sidecar.watching import Watching
 from era5_sidecar.ways import NO_RULER, Ruling
 

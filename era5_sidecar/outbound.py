@@ -17,13 +17,14 @@ from era5_sidecar import answers
 from era5_sidecar.config import LimitsConfig
 from era5_sidecar.connection import NEVER
 from era5_sidecar.discovery import Instance
+from era5_sidecar.endpoint import Dialling
 from era5_sidecar.exchange import UNCERTAIN, Question, Reply, ask
 from era5_sidecar.filters import Call
 from era5_sidecar.http1 import RequestHead
 from era5_sidecar.tracing import Span, Spans, luggage
 from era5_sidecar.transparent import was_going_to
 from era5_sidecar.upload import NO_BODY, CallerGone, FromCaller, body_of
-from era5_sidecar.upstream import Asked, Dialling, Upstream
+from era5_sidecar.upstream import Asked, Upstream
 from era5_sidecar.watching import Watching
 from era5_sidecar.ways import Fault, Steering, Way
 

@@ -27,6 +27,7 @@ from era5_sidecar.accepting import Accepting
 from era5_sidecar.access_log import AccessLog
 from era5_sidecar.config import SidecarConfig
 from era5_sidecar.connection import Sweep
+from era5_sidecar.endpoint import Dialling
 from era5_sidecar.gauges import tell_gauges
 from era5_sidecar.handshakes import Handshakes
 from era5_sidecar.inbound import Inbound
@@ -39,7 +40,6 @@ from era5_sidecar.tape import Tape
 from era5_sidecar.tls import Identity, peer_name
 from era5_sidecar.tracing import Spans
 from era5_sidecar.troubles import Troubles
-from era5_sidecar.upstream import Dialling
 from era5_sidecar.watching import Watching
 from era5_sidecar.ways import NO_RULER, ByName, Ruling, Steering
 

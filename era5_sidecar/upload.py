@@ -11,9 +11,9 @@ from era5_sidecar import answers
 from era5_sidecar.bodies import Body, Patience, relay
 from era5_sidecar.config import LimitsConfig
 from era5_sidecar.connection import NEVER, Connection, Cut
+from era5_sidecar.endpoint import ToUpstream
 from era5_sidecar.fields import BadMessage
 from era5_sidecar.http1 import RequestHead
-from era5_sidecar.upstream import ToUpstream
 from era5_sidecar.waiting import TooLate, resume
 
 QUICKACK = getattr(socket, "TCP_QUICKACK", None)  # Linux has it

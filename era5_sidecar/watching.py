@@ -7,12 +7,12 @@ import time
 from era4_framework.errors import CallFailed
 from era4_framework.policies.breaker import Verdict
 from era5_sidecar.access_log import AccessLog
+from era5_sidecar.endpoint import Endpoint
 from era5_sidecar.filters import Call
 from era5_sidecar.http1 import RequestHead
 from era5_sidecar.metrics import Metrics
 from era5_sidecar.tape import Tape
 from era5_sidecar.tracing import Span
-from era5_sidecar.upstream import Endpoint
 
 CUSTOMER = "customer"
 

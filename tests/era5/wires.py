@@ -16,6 +16,7 @@ from era4_framework.errors import ConnectFailed
 from era5_sidecar.access_log import AccessLog
 from era5_sidecar.config import LogConfig, SidecarConfig
 from era5_sidecar.connection import Connection, Sweep
+from era5_sidecar.endpoint import Dialling, Endpoint, ToUpstream
 from era5_sidecar.filters import Deadline
 from era5_sidecar.inbound import Inbound
 from era5_sidecar.metrics import Metrics
@@ -23,7 +24,6 @@ from era5_sidecar.outbound import Outbound
 from era5_sidecar.side import Door
 from era5_sidecar.tape import Tape
 from era5_sidecar.tracing import Spans
-from era5_sidecar.upstream import Dialling, Endpoint, ToUpstream
 from era5_sidecar.watching import Watching
 from era5_sidecar.ways import ByName
 

@@ -9,8 +9,9 @@ import pytest
 
 from era4_framework.config import ClientConfig
 from era5_sidecar.connection import Sweep
+from era5_sidecar.endpoint import Dialling
 from era5_sidecar.http1 import RequestHead
-from era5_sidecar.upstream import Asked, Dialling, Upstream
+from era5_sidecar.upstream import Asked, Upstream
 from era5_sidecar.ways import Fault
 from era6_control_plane.steering import ByRoutes
 from era6_control_plane.told import ClusterSaid, HostTold, RouteTold

@@ -23,9 +23,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from era6_control_plane.belief import Changes, present
 from era6_control_plane.names import CDS, EDS, LDS, ORDER, RDS
 from era6_control_plane.snapshot import Resource, Snapshot, version_of
-from era6_control_plane.subscription import Changes, Subscription
+from era6_control_plane.subscription import Subscription
 from era6_control_plane.talk import Answer, Heard, Mode, Request
 
 FIRST = {LDS: (CDS, EDS), RDS: (CDS, EDS)}  # these are there before something new is told
@@ -167,6 +168,6 @@ def _progress(told: Subscription, wanted: Mapping[str, Resource]) -> Progress:
     return Progress(
         version_of(wanted.values()),
         told.told_version(),
-        version_of(each for each in told.good.values() if each.version),
+        version_of(present(told.good)),
         told.why_refused(wanted),
     )

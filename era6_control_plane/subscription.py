@@ -23,33 +23,25 @@ it names none, all that was new is refused. Each refusal takes something out, so
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-
-from google.protobuf.any_pb2 import Any
 
 from era6_control_plane.asking import MOST_NAMES, Asking
+from era6_control_plane.belief import (
+    Changes,
+    Resources,
+    doubted,
+    nothing,
+    only,
+    present,
+    speaks_of,
+    version_in,
+    without_doubt,
+)
 from era6_control_plane.names import WILDCARD
 from era6_control_plane.snapshot import Resource, version_of
 from era6_control_plane.talk import Answer, Heard, Mode, Request
 
-DOUBT = "?"  # begins a version of which nobody knows whether it is there
 MOST_REFUSED = 1000  # remembered of one kind; then the oldest is forgotten
-
-Resources = dict[str, Resource]
-
-
-@dataclass(frozen=True)
-class Changes:
-    """What of one kind is to be told: resources, names that are no more, names that never were."""
-
-    new: Mapping[str, Resource]
-    gone: tuple[str, ...] = ()
-    absent: tuple[str, ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.new or self.gone or self.absent)
 
 
 class Subscription:
@@ -110,7 +102,7 @@ class Subscription:
             self.good = dict(before.good)
             # the last answer was perhaps lost, and perhaps only its acknowledgement
             self.told = self.good | {
-                name: one if one == self.good.get(name) else _doubted(one)
+                name: one if one == self.good.get(name) else doubted(one)
                 for name, one in before.told.items()
             }
         else:
@@ -132,7 +124,7 @@ class Subscription:
         new = {}
         for name, each in wanted.items():
             target = self._acceptable(each)
-            if target and _version(self.told, name) != target.version:
+            if target and version_in(self.told, name) != target.version:
                 new[name] = target
         gone = tuple(self._there().keys() - wanted.keys() if self._can_take_back else ())
         absent: tuple[str, ...] = ()
@@ -142,7 +134,7 @@ class Subscription:
 
     def lacks(self, wanted: Mapping[str, Resource]) -> bool:
         """Whether something that is wanted was refused, and nothing older is there instead."""
-        return any(not _version(self.told, name) for name in wanted)
+        return any(not version_in(self.told, name) for name in wanted)
 
     def is_content(self, wanted: Mapping[str, Resource]) -> bool:
         """Whether the client has all that is wanted, nothing else, and has said so."""
@@ -158,12 +150,12 @@ class Subscription:
         for name in (*changes.gone, *changes.absent):
             self.told.pop(name, None)
             if self.mode is Mode.DELTA and name in self.asking.names:
-                self.told[name] = _nothing(name)
+                self.told[name] = nothing(name)
         if self.mode is Mode.WHOLE:
-            self.told = {name: _without_doubt(one) for name, one in self.told.items()}
+            self.told = {name: without_doubt(one) for name, one in self.told.items()}
         version = self.told_version()
         removed: tuple[str, ...] = ()
-        resources = tuple(_present(self.told))
+        resources = tuple(present(self.told))
         if self.mode is Mode.DELTA:
             resources, removed = tuple(changes.new.values()), (*changes.gone, *changes.absent)
         self._nonce = nonce
@@ -177,7 +169,7 @@ class Subscription:
 
     def told_version(self) -> str:
         """One for all that it has been told."""
-        return version_of(_present(self.told))
+        return version_of(present(self.told))
 
     def why_refused(self, wanted: Mapping[str, Resource]) -> str | None:
         """What the client says against what is wanted now."""
@@ -204,32 +196,39 @@ class Subscription:
             self.good.pop(name, None)
 
     def _refuse(self, answer: Answer, why: str) -> None:
-        new = [each for each in answer.resources if _version(self.good, each.name) != each.version]
+        new = [
+            each for each in answer.resources if version_in(self.good, each.name) != each.version
+        ]
         if not new:  # nothing that could be held back: to say it again would never end
             self._accept(answer)
             return
-        guilty = [one for one in new if _speaks_of(why, one.name)] or new
+        guilty = [one for one in new if speaks_of(why, one.name)] or new
         for each in guilty:
             self.refused[each.name, each.version] = why
         while len(self.refused) > MOST_REFUSED:
             del self.refused[next(iter(self.refused))]
-        touched = {each.name for each in answer.resources} | set(answer.removed)
-        if self.mode is Mode.WHOLE:
-            touched |= self.told.keys()
-        for name in touched:
-            self.told.pop(name, None)
-            if name in self.good:
-                self.told[name] = self.good[name]
+        self._fall_back(answer)
         for each in new:
             if each not in guilty:  # it may be there, or not
-                self.told[each.name] = _doubted(each)
+                self.told[each.name] = doubted(each)
+
+    def _fall_back(self, answer: Answer) -> None:
+        """To the last good; whether it has let go of what it was told is gone, nobody knows."""
+        spoken = {each.name for each in answer.resources}
+        touched = spoken | set(answer.removed)
+        if self.mode is Mode.WHOLE:
+            touched |= self.told.keys() | self.good.keys()
+        for name in touched:
+            self.told.pop(name, None)
+            if good := self.good.get(name):
+                self.told[name] = good if name in spoken else doubted(good)
 
     def _greet(self, request: Request) -> None:
         """A client that comes back has not changed its mind; one that is new has yet to see."""
         if self._before and (request.version or request.has):
             self.refused = dict(self._before.refused)
         self._claim = request.version
-        self.good = {name: _only(name, version) for name, version in request.has.items()}
+        self.good = {name: only(name, version) for name, version in request.has.items()}
         is_sure = not self._before or not self._before.may_lack(self._before.asking)
         self.told = dict(self.good) if is_sure else {}
 
@@ -250,31 +249,3 @@ class Subscription:
             return resource
         good = self.good.get(resource.name)
         return good if good and good.type_url else None  # of what it claims we have no body
-
-
-def _present(told: Resources) -> list[Resource]:
-    return [each for _, each in sorted(told.items()) if each.version]
-
-
-def _version(resources: Resources, name: str) -> str:
-    return resources[name].version if name in resources else ""
-
-
-def _only(name: str, version: str) -> Resource:
-    return Resource(name, version, Any())
-
-
-def _doubted(one: Resource) -> Resource:
-    return replace(one, version=DOUBT + one.version.removeprefix(DOUBT))
-
-
-def _without_doubt(one: Resource) -> Resource:
-    return replace(one, version=one.version.removeprefix(DOUBT))
-
-
-def _nothing(name: str) -> Resource:
-    return _only(name, "")
-
-
-def _speaks_of(why: str, name: str) -> bool:
-    return bool(re.search(rf"(?<![\w|.-]){re.escape(name)}(?![\w|-])", why))

@@ -78,6 +78,7 @@ class AgentSocket:
 
     def _gone(self, stream: object) -> None:
         self.neighbours.go(stream, time.monotonic())
+        self._on_news()
 
     def __repr__(self) -> str:
         return f"<AgentSocket {self._path}, {self.neighbours!r}>"

@@ -127,6 +127,9 @@ class Proxy:
         await self.hear()
         return self
 
+    def end(self):
+        self._call.cancel()
+
     async def hear(self):
         answer = await self._call.read()
         assert answer is not grpc.aio.EOF

@@ -9,6 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
+from era6_control_plane.neighbours import GRACE_S
 from tests.era6.agent_process import (
     INBOUND,
     Proxy,
@@ -243,8 +244,11 @@ def test_who_is_not_well_or_has_no_proxy_is_no_endpoint(tmp_path):
             await until(lambda: len(endpoints(pilot)) == 1)
             async with channel_to(made) as channel:
                 await Proxy(channel, inbound="no address").ask()
-                await Proxy(channel).ask()
+                before = await Proxy(channel).ask()
                 await until(lambda: len(endpoints(pilot)) == 2)
+                await Proxy(channel, inbound="").ask()  # it takes leave
+                before.end()
+                await until(lambda: len(endpoints(pilot)) == 1, within_s=GRACE_S * 0.8)
 
     run(scenario, tmp_path)
 

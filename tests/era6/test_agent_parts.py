@@ -126,7 +126,7 @@ def test_nobody_is_there_before_a_proxy_says_where_it_is():
     assert Neighbours().inbound(0.0) == ""
 
 
-@pytest.mark.parametrize("bad", ["", "http://127.0.0.1:0", "unix:x", "http://inventory:80"])
+@pytest.mark.parametrize("bad", ["nonsense", "http://127.0.0.1:0", "unix:x", "http://inventory:80"])
 def test_what_is_no_address_does_not_count(bad):
     neighbours = Neighbours()
     assert not neighbours.come("a", bad)
@@ -157,6 +157,33 @@ def test_if_the_new_one_fails_the_old_one_counts_again():
     neighbours.come("old", ONE)
     neighbours.come("new", TWO)
     neighbours.go("new", 2.0)
+    assert neighbours.inbound(1000.0) == ONE
+
+
+def test_a_proxy_that_takes_leave_is_left_at_once():
+    for order in ("new first", "old first"):
+        neighbours = Neighbours()
+        neighbours.come("old", ONE)
+        if order == "new first":
+            neighbours.come("new", "")
+            assert neighbours.inbound(1.0) == ONE
+            neighbours.go("old", 1.0)
+        else:
+            neighbours.go("old", 1.0)
+            neighbours.come("new", "")
+        assert neighbours.inbound(1.01) == ""
+        neighbours.go("new", 1.1)
+        assert neighbours.inbound(1.2) == ""
+
+
+def test_a_proxy_that_is_not_ready_yet_does_not_count_and_does_not_disturb():
+    neighbours = Neighbours()
+    neighbours.come("first", "")
+    assert neighbours.inbound(0.0) == ""
+    neighbours.come("second", ONE)
+    neighbours.go("first", 0.1)
+    assert neighbours.inbound(1000.0) == ONE
+    neighbours.come("its successor", "")
     assert neighbours.inbound(1000.0) == ONE
 
 

@@ -143,9 +143,10 @@ class Stream:
 
     def _keep(self, snapshot: Snapshot) -> None:
         """A cluster on its way, or that cannot go yet, may want endpoints that are no more."""
-        clusters = self._subscriptions[CDS].told if CDS in self._subscriptions else {}
-        known = {**self._kept, **snapshot.of(EDS)}
-        self._kept = {name: known[name] for name in clusters if name in known}
+        if CDS in self._subscriptions:
+            known = {**self._kept, **snapshot.of(EDS)}
+            clusters = self._subscriptions[CDS].told
+            self._kept = {name: known[name] for name in clusters if name in known}
 
     def _warm(self, kind: str, changes: Changes) -> None:
         if kind != CDS or not changes.new:

@@ -41,6 +41,11 @@ class Proxy:
         """tells_names: a refusal says which, and the others are applied. waits_for_warmth: a change
         of clusters is acknowledged when their endpoints have come anew."""
         self.mode, self.tells_names, self.waits_for_warmth = mode, tells_names, waits_for_warmth
+        self.begin()
+        self.connect(None)
+
+    def begin(self) -> None:
+        """It has nothing, and remembers nothing."""
         self.has: dict[str, dict[str, Resource]] = {kind: {} for kind in ORDER}
         self.versions: dict[str, str] = {}  # WHOLE: last accepted
         self.refused: set[tuple[str, str, str]] = set()  # as far as the server has heard
@@ -49,7 +54,6 @@ class Proxy:
         self.ever_asked: set[str] = set()
         self.patience = 0  # how often it has been lost
         self.said: deque[Request] = deque()
-        self.connect(None)
 
     def connect(self, before: Stream | None) -> None:
         """Both directions are lost; it says what it has."""

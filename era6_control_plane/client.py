@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -222,4 +223,8 @@ def _why(asking: asyncio.Future[None]) -> str:
     error = asking.exception()
     if isinstance(error, grpc.aio.AioRpcError):
         return f"{error.code().name}: {error.details()}"
-    return f"no connection in time ({type(error).__name__})" if error else "it ended the stream"
+    if isinstance(error, TimeoutError):
+        return "no connection in time"
+    if error:
+        traceback.print_exception(error)  # a mistake of ours must not end what is in force
+    return repr(error) if error else "it ended the stream"

@@ -15,6 +15,7 @@ from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
+from google.protobuf.message import DecodeError
 
 from era6_control_plane.interpret_cluster import assignment, cluster, secret
 from era6_control_plane.interpret_inbound import inbound
@@ -33,6 +34,7 @@ KINDS = {
     EDS: ClusterLoadAssignment,
     SDS: Secret,
 }
+NONSENSE = (DecodeError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
 Said = Mapping[str, Mapping[str, Any]]  # type URL -> name -> as `read` gave it
 
 
@@ -43,8 +45,17 @@ class Incomplete(LookupError):
 def read(type_url: str, name: str, body: Any) -> Any:
     """A resource (an Any) as it is understood: one of told.py's parts. Raises Refused."""
     kind = KINDS[type_url]()
-    if not body.Unpack(kind):
-        raise Refused(f"it is a {body.type_url!r}: accepted is {type_url}")
+    try:
+        if not body.Unpack(kind):
+            raise Refused(f"it is a {body.type_url!r}: accepted is {type_url}")
+        return _read(type_url, name, kind)
+    except Refused:
+        raise
+    except NONSENSE as error:  # bytes that are no message, numbers that no enum has
+        raise Refused(f"it makes no sense ({type(error).__name__}: {error})") from error
+
+
+def _read(type_url: str, name: str, kind: Any) -> Any:
     readers = {LDS: listener, CDS: cluster, EDS: assignment, SDS: secret}
     if type_url == RDS:
         return inbound(name, kind) if name == INBOUND else outbound(name, kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 
@@ -13,6 +14,7 @@ from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.filters.http.cors.v3.cors_pb2 import Cors
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
+from google.protobuf.any_pb2 import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -139,6 +141,19 @@ def test_who_is_named_is_asked_for():
         RDS: {INBOUND, OUTBOUND},
         SDS: {"default", "ROOTCA"},
     }
+
+
+@given(data=st.data())
+@settings(deadline=None, max_examples=300)
+def test_whatever_bytes_come_they_are_understood_or_refused(data):
+    snapshot = compile(shop(RouteIntent(fault=FaultIntent(delay_s=0.1))), THERE, ORDERS)
+    kind = data.draw(st.sampled_from((LDS, RDS, CDS, EDS)))
+    resource = snapshot.of(kind)[data.draw(st.sampled_from(sorted(snapshot.of(kind))))]
+    spoilt = bytearray(resource.body.value)
+    for _ in range(data.draw(st.integers(1, 3))):
+        spoilt[data.draw(st.integers(0, len(spoilt) - 1))] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(Refused):
+        read(kind, resource.name, Any(type_url=kind, value=bytes(spoilt)))
 
 
 # No whole.

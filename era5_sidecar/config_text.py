@@ -89,10 +89,18 @@ def require_url(config: object, key: str) -> None:
 def require_app(config: object, key: str) -> None:
     """The value of `key` is where the application listens: unix:PATH or http://IP:PORT."""
     value = getattr(config, key)
-    if not isinstance(value, str) or not value.startswith(UNIX):
-        check_address(value, key, loopback=True)
-        return
-    length_bytes = len(os.fsencode(value.removeprefix(UNIX)))
-    if not 1 <= length_bytes <= LONGEST_SOCKET_BYTES or not value.isprintable():
-        accepted = f"unix:PATH with a path of 1 to {LONGEST_SOCKET_BYTES} bytes, or http://IP:PORT"
-        raise not_accepted(key, value, accepted)
+    if not isinstance(value, str) or not _is_app(value):
+        path = f"unix:PATH with a path of 1 to {LONGEST_SOCKET_BYTES} bytes"
+        raise not_accepted(
+            key, value, f"{path}, or http://IP:PORT with a loopback IP such as 127.0.0.1"
+        )
+
+
+def _is_app(value: str) -> bool:
+    if value.startswith(UNIX):
+        length_bytes = len(os.fsencode(value.removeprefix(UNIX)))
+        return 1 <= length_bytes <= LONGEST_SOCKET_BYTES and value.isprintable()
+    try:
+        return ip_address(host_and_port(value, "http")[0]).is_loopback
+    except ValueError:
+        return False

@@ -1,6 +1,6 @@
 """The `eras` command.
 
-eras demo                     the tour, in under a minute
+eras demo                     the tour, in a minute or two
 eras up 1 --loss 0.1          an era to play with
 eras trace 1 --loss 0.3       one order over a bad wire, as a ladder
 eras diff 1 2 orders.py       what the kernel took over

@@ -13,10 +13,19 @@ from lab.hostile.proxies import PROXIES, Missing
 from lab.hostile.record import COMPARED, rows
 from lab.hostile.run import Row, run
 
+REFUSED = 2  # the exit code, as argparse's own
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print what was not held (`--all`: everything); returns 1 if anything was smuggled."""
+    """Print what was not held (`--all`: everything); returns 1 if anything was smuggled, 2 if
+    there is no such case.
+    """
     options = _options(arguments)
+    unknown = set(options.case or ()) - {case.number for case in CASES}
+    if unknown:
+        told = ", ".join(sorted(unknown))
+        print(f"case {told}; accepted: {CASES[0].number} to {CASES[-1].number}", file=sys.stderr)
+        return REFUSED
     if options.json:
         print(json.dumps(rows(options.proxy or COMPARED), indent=1, ensure_ascii=False))
         return 0

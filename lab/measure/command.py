@@ -48,6 +48,9 @@ def run(options: argparse.Namespace) -> int:
     if options.names or not options.name:
         print("\n".join(MEASUREMENTS))
         return 0
+    if options.record and not options.record.parent.is_dir():
+        folder = options.record.parent  # said now, and not after ten minutes
+        return _refuse(options, ValueError(f"--record: there is no folder {str(folder)!r}"))
     try:
         measurement = _measure(options)
     except Interrupted as interrupted:

@@ -1,6 +1,6 @@
 """The tour: the same order, era by era, over a good wire and a bad one.
 
-eras demo          all eras, in under a minute
+eras demo          all eras, in a minute or two on two cores
 eras demo 1        one era's story
 """
 

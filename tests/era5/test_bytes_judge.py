@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lab.hostile import CASES, Case, Upstream, Verdict, judge, play
+from lab.hostile.__main__ import main
 from lab.hostile.judge import Result
 from lab.hostile.message import read_request, read_response
 from lab.hostile.outcomes import lenient_path
@@ -112,3 +113,8 @@ def test_a_client_knows_whether_an_answer_is_whole(
 )
 def test_a_path_is_read_as_the_most_obliging_server_would(spelling: str) -> None:
     assert lenient_path(spelling) == "/closed"
+
+
+def test_a_case_that_there_is_not_is_refused(capsys):
+    assert main(["--case", "9999"]) == 2
+    assert "case 9999; accepted: 1 to " in capsys.readouterr().err

@@ -61,6 +61,7 @@ def test_every_verb_has_help(verb):
         (["trace", "2", "--wire", "portable", "--pcap", "x.pcapng"], "take form real"),
         (["up", "3", "--instances", "0"], "instances is 0; accepted: 1 to 20"),
         (["measure", "nothing"], "transport"),
+        (["measure", "stack", "--record", "/no/x.json"], "--record: there is no folder '/no'"),
         (["dance"], "invalid choice: 'dance'"),
         ([], "usage: eras"),
     ],

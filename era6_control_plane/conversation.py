@@ -40,6 +40,7 @@ class Conversation:
     def __init__(self, context: Any, mode: Mode, say: Callable[[str], None]) -> None:
         """say: a line for the log."""
         self.node: Any = None  # what it says of itself
+        self.owner = _owner(context)
         self.since = time.time()
         self.stream = Stream(mode)
         self._context = context
@@ -139,3 +140,9 @@ class Conversation:
         self._counted_at = now
         if self._spare < 0:
             await asyncio.sleep(PAUSE_S)
+
+
+def _owner(context: Any) -> tuple[bytes, ...]:
+    """Whose certificate was shown: known before a word is said. Empty: nobody's."""
+    shown = context.auth_context()
+    return (*shown.get("x509_common_name", ()), *shown.get("peer_uri", ()))

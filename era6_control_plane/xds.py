@@ -32,6 +32,7 @@ class Peer:
     """Who is at the other end: instance and service, and until when (since 1970) we believe it."""
 
     instance: str
+MOST_OF_ONE = 8  # of one node, whatever it says or does not: it must not shut all others out
     service: str
     until_s: float
 
@@ -106,9 +107,7 @@ class Discovery:
             self._held.discard(conversation)
 
     async def _converse(self, conversation: Conversation, context: Any) -> None:
-        if len(self._held) > self._most_streams:
-            why = f"{self._most_streams} streams, which are all that may be"
-            raise Ended(grpc.StatusCode.RESOURCE_EXHAUSTED, why)
+        self._make_room(conversation)
         first = await conversation.first()
         try:
             peer = self._greet(conversation.node, context)
@@ -129,6 +128,16 @@ class Discovery:
         return older.stream if older else self._last.get(node)
 
     def _let_go(self, node: str, conversation: Conversation) -> None:
+    def _make_room(self, conversation: Conversation) -> None:
+        full = len(self._held) > self._most_streams
+        most = self._most_streams
+        if self._is_one_per_node and conversation.owner and not full:
+            most = MOST_OF_ONE
+            full = sum(each.owner == conversation.owner for each in self._held) > most
+        if full:
+            why = f"{most} streams, which are all that may be"
+            raise Ended(grpc.StatusCode.RESOURCE_EXHAUSTED, why)
+
         if self._of_node.get(node) is not conversation:
             return
         del self._of_node[node]

@@ -21,9 +21,18 @@ from era6_control_plane.planning import Stream
 from era6_control_plane.snapshot import Snapshot
 from era6_control_plane.talk import Mode
 
+KEEPALIVE_MS = 3000
 # of a grpc.aio.server that serves this; a snapshot of many routes is more than 4 MiB
-OPTIONS = (*SERVER_OPTIONS, ("grpc.max_send_message_length", -1))
+OPTIONS = (
+    *SERVER_OPTIONS,
+    ("grpc.max_send_message_length", -1),
+    # a node whose host is gone says no goodbye
+    ("grpc.keepalive_time_ms", KEEPALIVE_MS),
+    ("grpc.http2.ping_timeout_ms", KEEPALIVE_MS),
+    ("grpc.http2.max_pings_without_data", 0),
+)
 MOST_STREAMS = 1000
+MOST_OF_ONE = 8  # of one node, whatever it says or does not: it must not shut all others out
 GOODBYE_S = 0.5
 
 
@@ -32,7 +41,6 @@ class Peer:
     """Who is at the other end: instance and service, and until when (since 1970) we believe it."""
 
     instance: str
-MOST_OF_ONE = 8  # of one node, whatever it says or does not: it must not shut all others out
     service: str
     until_s: float
 
@@ -120,14 +128,6 @@ class Discovery:
         finally:
             self._let_go(node, conversation)
 
-    def _take_over(self, node: str, conversation: Conversation) -> Stream | None:
-        older = self._of_node.get(node)
-        if older:
-            older.end(grpc.StatusCode.ABORTED, "this node has begun another stream")
-        self._of_node[node] = conversation
-        return older.stream if older else self._last.get(node)
-
-    def _let_go(self, node: str, conversation: Conversation) -> None:
     def _make_room(self, conversation: Conversation) -> None:
         full = len(self._held) > self._most_streams
         most = self._most_streams
@@ -138,6 +138,14 @@ class Discovery:
             why = f"{most} streams, which are all that may be"
             raise Ended(grpc.StatusCode.RESOURCE_EXHAUSTED, why)
 
+    def _take_over(self, node: str, conversation: Conversation) -> Stream | None:
+        older = self._of_node.get(node)
+        if older:
+            older.end(grpc.StatusCode.ABORTED, "this node has begun another stream")
+        self._of_node[node] = conversation
+        return older.stream if older else self._last.get(node)
+
+    def _let_go(self, node: str, conversation: Conversation) -> None:
         if self._of_node.get(node) is not conversation:
             return
         del self._of_node[node]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import statistics
 import time
 import urllib.request
@@ -56,9 +57,9 @@ def bench(folder, mode, test):
             now = {NODE: world(port, {"a": a}, "a")}
             async with serving(now.get) as (discovery, pilot, said):
                 told = bootstrap(int(pilot.rpartition(":")[2]), admin, mode)
-                async with real_envoy.running(folder, told, admin):
+                async with real_envoy.running(folder, told, admin) as process:
                     made = Bench(discovery, port, a, b, said, now)
-                    made.admin = admin
+                    made.admin, made.process = admin, process
                     await made.settled()
                     await test(made)
 
@@ -150,3 +151,17 @@ def test_what_envoy_refuses_is_seen_and_the_last_good_serves_on(mode, tmp_path):
         caller.close()
 
     bench(tmp_path, mode, test)
+
+
+def test_a_proxy_that_is_frozen_is_seen_to_be_gone(tmp_path):
+    async def test(made):
+        made.process.send_signal(signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            while NODE in made.discovery.conversations():
+                assert time.monotonic() < began + 15
+                await asyncio.sleep(0.05)
+        finally:
+            made.process.send_signal(signal.SIGCONT)
+
+    bench(tmp_path, Mode.DELTA, test)

@@ -45,5 +45,6 @@ COMMANDS = (
     _eras("era6-services", "eras diff 5 6 orders.py", is_steady=True),
     _python("era6-numbers", "python -m lab.docs.upgrades number 3 4 5 6"),
     _python("era6-wishes", "python -m lab.docs.wishes"),
+    _python("era6-ruler", "python -m lab.docs.ruler"),
     _eras("doctor", "eras doctor"),
 )

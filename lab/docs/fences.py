@@ -20,6 +20,7 @@ from lab.docs import (
     figures,
     figures_table,
     hostile,
+    planes,
     plot,
     promises,
     recording,
@@ -169,6 +170,12 @@ def promised(asked: Asked, md: Any) -> str:
 def bytewise(asked: Asked, md: Any) -> str:
     """What every proxy made of bytes that were meant to harm it."""
     return hostile.draw(asked.need("title"))
+
+
+@_fence("title")
+def both_planes(asked: Asked, md: Any) -> str:
+    """What our proxy and Envoy say behind the same snapshots."""
+    return planes.draw(asked.need("title"))
 
 
 @_fence()

@@ -18,11 +18,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lab.docs import CAPTURED, ROOT
+from lab.docs import CAPTURED, ROOT, planes, told_scenes
 from lab.docs.commands import COMMANDS, Command
 from lab.docs.live_runs import LIVE
 from lab.docs.recording import write
 from lab.docs.scenes import SCENES
+from lab.docs.told_scenes import TOLD
 from lab.docs.virtual_runs import Plan, Stage
 
 NORMAL = (
@@ -51,8 +52,12 @@ def everything() -> Iterator[Made]:
     """All that can be generated, in no particular order."""
     for name, plan in SCENES.items():
         yield Made(CAPTURED / "ladders" / f"{name}.json", partial(_play, plan), True, True)
+    for name, scene in TOLD.items():
+        path = CAPTURED / "ladders" / f"{name}.json"
+        yield Made(path, partial(told_scenes.play, scene), True, True)
     for command in COMMANDS:
         yield Made(CAPTURED / f"{command.name}.txt", partial(run, command), command.is_steady)
+    yield Made(planes.PATH, planes.record, False)
     for name, record in LIVE.items():
         yield Made(CAPTURED / "ladders" / f"{name}.json", partial(_record, record), False)
 

@@ -110,6 +110,11 @@ def _known_to_all(stage: Stage, customer: Customer) -> None:
     _place(stage, customer)
 
 
+def _without_a_ruler(stage: Stage, customer: Customer) -> None:
+    stage.kill("pilot")
+    _known_to_all(stage, customer)
+
+
 def _asleep(stage: Stage, customer: Customer) -> None:
     stage.pause("inventory")
     _place(stage, customer)
@@ -176,5 +181,8 @@ LIVE = dict(
         _run("era5-good", "One order, three inventories, four sidecars", _place),
         _run("era5-kept", "The next one, on connections that stand", _known_to_all),
         _attempt("era5-asleep", "Two of three inventories sleep", _two_asleep),
+        _run("era6-good", "One order, sidecars that were told", _known_to_all),
+        _run("era6-alone", "The same, and the control plane is dead", _without_a_ruler),
+        _attempt("era6-asleep", "Two of three inventories sleep", _two_asleep),
     ]
 )

@@ -36,6 +36,7 @@ FENCES = {
     "states": fences.machine,
     "byte-cases": fences.bytewise,
     "translated": fences.translation,
+    "planes": fences.both_planes,
     "concerns": fences.where,
     "to-learn": fences.learning,
 }
@@ -112,6 +113,7 @@ def test_a_diff_counts_what_came_and_went(sources) -> None:
         "```ladder\nvariants: a | b\nera1-gap\n```",
         "```plot\nnever-measured\n```",
         "```translated\nera5_sidecar/gone.py\n```",
+        "```planes\n```",
         "```figures\ntitle: t\nspeed = transport/goodput/none\n```",
         "```states\nera1_raw_network.gone:TRANSITIONS\ntitle: t\n```",
         "```states\nera1_raw_network.states:TRANSITIONS\ntitle: t\nCLOSED\n```",

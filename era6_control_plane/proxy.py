@@ -18,6 +18,7 @@ from era5_sidecar.config import shown
 from era5_sidecar.inheritance import AGAIN, Notice, listeners
 from era5_sidecar.life import BREATH_S, in_a_loop
 from era5_sidecar.listening import listener_at, url_of
+from era5_sidecar.metrics import Metrics
 from era5_sidecar.proxy import say
 from era5_sidecar.starting import allow_files
 from era5_sidecar.transparent import use_mark
@@ -92,8 +93,19 @@ class Life:
             return
         if not self._is_ruled.is_set():
             await ruled.proxy.start(self._at)
+            self._tell_gauges(ruled.proxy.metrics)
             self._is_ruled.set()
         self._kept.save(client.resources.resources())
+
+    def _tell_gauges(self, metrics: Metrics) -> None:
+        client, ruled = self._client, self._ruled
+        told = "1: to the control plane; without it what was told last stays in force"
+        metrics.gauge("ruled", told, (), lambda: [((), client.is_connected)])
+        told = "resources that this proxy refused, and does not obey"
+        refused = client.resources.refused
+        metrics.gauge("refused_resources", told, (), lambda: [((), len(refused))])
+        told = "1: all that was told is in force"
+        metrics.gauge("obeyed", told, (), lambda: [((), not ruled.waits_for)])
 
     async def _fall_back(self) -> None:
         """A start without a control plane: what was in force the last time is better than none."""

@@ -159,6 +159,7 @@ def test_without_its_ruler_it_goes_on_and_converges_in_a_second_when_it_returns(
     until(lambda: orders.ruler.streams() == 0)
     assert orders.status() == 200
     assert orders.admin("/ready")[0] == 200
+    until(lambda: b"\nruled 0.0\n" in orders.admin("/stats")[1])
     orders.ruler.snapshot = compile(
         shop(RouteIntent(fault=FaultIntent(abort_status=418))), pair.endpoints, orders.node
     )

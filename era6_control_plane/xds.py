@@ -21,7 +21,7 @@ from era6_control_plane.planning import Stream
 from era6_control_plane.snapshot import Snapshot
 from era6_control_plane.talk import Mode
 
-KEEPALIVE_MS = 3000
+KEEPALIVE_MS = 1500
 # of a grpc.aio.server that serves this; a snapshot of many routes is more than 4 MiB
 OPTIONS = (
     *SERVER_OPTIONS,

@@ -26,6 +26,7 @@ from lab.cast.beside import SUFFIX, Hearing, kill_proxy, upgrade_proxy
 from lab.cast.http import HEAD_BYTES
 from lab.cast.pairs import Pairs
 from lab.cast.paths import new_instance, require_one_of
+from lab.cast.registered import Registered
 from lab.cast.ruled import AGENT, Ruled
 from lab.cast.setting import Setting, Variant
 from lab.trace import Event
@@ -180,10 +181,10 @@ class MeshCast:
 
     def upgrade(self, name: str, release: Path | None) -> None:
         """SIGUSR2: another proxy, of this release if one is given, takes over from the running
-        one. Raises RoleFailed if it does not, ValueError if the proxy is a bought one.
+        one. Raises RoleFailed if it does not, ValueError if the proxy is one that cannot.
         """
         sidecar = self._sidecar_of(name)
-        if self._proxy:
+        if self._proxy and isinstance(self._pairs.company, Registered):
             raise ValueError(f"upgrade: {self._proxy} is upgraded by its own means")
         if release:
             self._pairs.beside[sidecar.removesuffix(SUFFIX)].set("release", str(release.resolve()))

@@ -29,6 +29,7 @@ from lab.wire.process import WireProcess
 
 AGENT = "-agent"
 WHOLE = ("services.", "mesh.")  # what a key of the intent begins with
+OF_THE_FILE = {"app", "outbound", "release", "supervisor"}  # and one of a node's own file
 
 
 class Ruled:
@@ -164,8 +165,12 @@ class Node:
 
     def set(self, key: str, value: object) -> bool:
         """A policy is no matter of this file: the control plane is told, and all nodes with it."""
-        if key == "release":
-            self._table[key] = value
+        *path, last = key.split(".")
+        if (path or [last])[0] in OF_THE_FILE:
+            table = self._table
+            for name in path:
+                table = table.setdefault(name, {})
+            table[last] = value
             self._write()
             return True
         self._company.operator.change(self._full(key), value)

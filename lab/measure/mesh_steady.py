@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from functools import partial
 
-from lab.cast.operator import has_all
+from lab.cast.operator import has_all, is_in_step
+from lab.measure import CannotMeasure
 from lab.measure.figure import Figure, Target, alone
 from lab.measure.mesh_phantom import Phantom
 from lab.measure.mesh_shop import PLANES, failed, loaded, routed, shop
@@ -15,7 +17,7 @@ from lab.stage import Stage
 
 PUSHES, FLIPS, ROTATIONS, ALONE_S, ROUNDS = 200, 100, 20, 60.0, 5
 QUICK = 10  # a tenth
-INSTANCES, LIFE_S, WITHIN_S = 3, 2.0, 10.0
+INSTANCES, LIFE_S, WITHIN_S, LOOK_S = 3, 2.0, 10.0, 0.02
 NEVER, SOON = Target("ours", at_most=0.0), Target("ours", at_most=1.0)
 CONDITIONS = {
     "pushes": f"an instance comes and goes, {PUSHES} times, under the load of customers",
@@ -86,17 +88,18 @@ def _flips(stage: Stage, quick: bool) -> None:
 def _rotations(stage: Stage, quick: bool) -> None:
     operator = stage.operator
     operator.obeyed(operator.change("mesh.certificate_life_s", LIFE_S))
-    issued = _serials(stage)
-    count = ROTATIONS // QUICK if quick else ROTATIONS
-    for _ in range(count):
-        before, until = issued, time.monotonic() + WITHIN_S
-        while any(issued[name] == before[name] for name in before) and time.monotonic() < until:
-            time.sleep(0.02)
-            issued = _serials(stage)
+    rotations = ROTATIONS // QUICK if quick else ROTATIONS
+    until = time.monotonic() + rotations * LIFE_S + WITHIN_S
+    while (had := min(map(len, _certificates(stage)))) <= rotations:
+        if time.monotonic() > until:
+            raise CannotMeasure(f"an agent had {had - 1} rotations instead of {rotations}")
+        time.sleep(LOOK_S)
 
 
-def _serials(stage: Stage) -> dict[str, str]:
-    return {each["instance"]: each["serial"] for each in stage.operator.status()["agents"]}
+def _certificates(stage: Stage) -> list[list[str]]:
+    """What each agent has said of those that it was given."""
+    agents = [role for role in stage.roles if role.endswith("-agent")]
+    return [re.findall(r": certificate \w+ for ", stage.logs(agent)) for agent in agents]
 
 
 def _alone(stage: Stage, quick: bool) -> None:
@@ -121,8 +124,6 @@ def _reconnects(plane: str, quick: bool, step: Step) -> list[Figure]:
 
 
 def _all_in_step(proxies: int) -> Callable[..., bool]:
-    from lab.cast.operator import is_in_step
-
     def seen(status: dict[str, list[dict[str, object]]]) -> bool:
         return sum(is_in_step(node) for node in status["nodes"]) >= proxies
 

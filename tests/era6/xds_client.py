@@ -56,7 +56,7 @@ class Talk:
             json_format.ParseDict(told, message.node)
         if refused is not None:
             message.error_detail.CopyFrom(Status(code=13, message=refused))
-        with suppress(asyncio.InvalidStateError):  # it has been ended: `end` tells how
+        with suppress(asyncio.InvalidStateError, grpc.aio.AioRpcError):  # ended: `end` tells how
             await self.call.write(message)
 
     async def hear(self):

@@ -107,10 +107,14 @@ class Caller(FromCaller):
         return 0.0 if self.deadline == NEVER or self.buffer else now - self._idle_at
 
     def rest(self) -> None:
-        """Nothing is asked: wait for the next request as long as may be."""
+        """Nothing is asked: wait for the next request as long as may be.
+
+        One that is old is told so with its next answer. Only if nothing is asked for as long again
+        it is closed: at once, it would be as a request is on its way (RFC 9112, section 9.3.1).
+        """
         side = self._door.side
         self._idle_at = now = time.monotonic()
-        self.deadline = min(now + side.limits.idle_s, self.born_at + side.most_age_s)
+        self.deadline = min(now + side.limits.idle_s, self.born_at + 2 * side.most_age_s)
 
     def is_old(self) -> bool:
         """Whether the connection has lasted long enough: it ends with the answer."""

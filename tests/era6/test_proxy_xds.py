@@ -228,7 +228,7 @@ def test_a_new_certificate_is_shown_to_the_ruler_and_to_others_and_nobody_notice
         assert b" 200 " in ask(asking, "/1", "inventory")[0]
 
 
-def test_no_connection_is_older_than_a_quarter_of_a_certificates_life(pair):
+def test_a_connection_ends_with_an_answer_when_a_quarter_of_a_certificates_life_is_over(pair):
     pair.start(shop(certificate_life_s=2.0))
     with pair.orders.connect("inbound") as asking:
         assert b" 200 " in ask(asking, "/1")[0]

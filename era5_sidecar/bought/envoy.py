@@ -6,7 +6,7 @@
 | breaker per instance, one probe | outlier detection: out for a time, then back at once |
 | retry budget over 10 s | a share of the requests in flight, and a floor |
 | retries by method | two routes, one for the idempotent methods |
-| try timeout, deadline | per-try and route timeout; between Envoys in a header of its own |
+| try timeout, deadline | per-try and route timeout; the callee is told none, but is hung up on |
 | deadline inherited from the request that the app answers | none |
 | quota per caller | local rate limit, told apart by the URI in the caller's certificate |
 | shedding | circuit breaker of the app's cluster |

@@ -82,14 +82,10 @@ def manager(direction: str, config: SidecarConfig, filters: list[Json], routes: 
             "local_reply_config": {"mappers": _answers(direction, config.inbound.is_edge)},
             "drain_timeout": seconds(config.inbound.drain_s),
             **_limits(config.limits),
-            "http_filters": [*filters, {"name": "router", "typed_config": _router(direction)}],
+            "http_filters": [*filters, {"name": "router", "typed_config": {"@type": ROUTER}}],
             "route_config": routes,
         },
     }
-
-
-def _router(direction: str) -> Json:
-    return {"@type": ROUTER, "respect_expected_rq_timeout": direction == "inbound"}
 
 
 def _limits(limits: LimitsConfig) -> Json:

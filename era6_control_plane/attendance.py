@@ -15,6 +15,7 @@ import grpc
 from era6_control_plane.citadel import Citadel
 from era6_control_plane.identity import Peer
 from era6_control_plane.membership import Membership
+from era6_control_plane.pace import Pace
 from era6_control_plane.refusing import TROUBLE, Context, known_peer, refuse
 from era6_control_plane.words import Heartbeat, Instruction, read, written
 
@@ -108,8 +109,10 @@ class Attendance:
             waking = asyncio.create_task(seat.wake.wait())
             rest_s = max(0.0, seat.peer.ends_at - self._wall())
             first = asyncio.FIRST_COMPLETED
-            await asyncio.wait((hearing, waking), timeout=rest_s, return_when=first)
-            waking.cancel()
+            try:
+                await asyncio.wait((hearing, waking), timeout=rest_s, return_when=first)
+            finally:
+                waking.cancel()
 
     def _due(self, seat: Seat) -> Instruction:
         authorities = self._citadel.authorities().decode()
@@ -117,6 +120,7 @@ class Attendance:
         return Instruction(self._membership.lease_s, authorities, renew)
 
     async def _hear_all(self, requests: AsyncIterator[bytes], seat: Seat) -> None:
+        pace = Pace()
         async for body in requests:
             heartbeat = read(Heartbeat, body)
             if seat.is_taken:
@@ -128,6 +132,7 @@ class Attendance:
             if heartbeat.leaving:
                 self._say(f"{seat.peer} leaves")
                 return
+            await pace.keep()
 
     def _hear(self, peer: Peer, heartbeat: Heartbeat) -> None:
         if not HEX.fullmatch(heartbeat.authorities) or not HEX.fullmatch(heartbeat.serial):

@@ -50,7 +50,7 @@ class Citadel:
         self._rotation = self._found(now)
         self._bundle = self._authorities.publish(self._rotation.believed)
         self._own: Pair | None = None
-        self._own_until = 0.0
+        self._own_from = self._own_until = 0.0
         self._own_by = 0
 
     def authorities(self) -> bytes:
@@ -82,11 +82,13 @@ class Citadel:
     def own(self, now: float) -> Pair:
         """The control plane's own certificate and key: the same ones until half their life."""
         with self._turn:
-            if not self._own or now >= self._own_until or self._own_by != self._rotation.signing:
+            # a clock that was set back makes it one of the future, which nobody believes
+            is_good = self._own_from <= now < self._own_until
+            if not self._own or not is_good or self._own_by != self._rotation.signing:
                 key = requests_to_sign.new_key()
                 made = self._certify(key.public_key(), PILOT, PILOT, OWN_LIFE_S, now)
                 self._own = Pair(made, key_in_pem(key))
-                self._own_until = now + OWN_LIFE_S / 2
+                self._own_from, self._own_until = now - SKEW_S, now + OWN_LIFE_S / 2
                 self._own_by = self._rotation.signing
             return self._own
 

@@ -17,13 +17,12 @@ import grpc
 
 from era6_control_plane import discovery
 from era6_control_plane.names import SHORT
+from era6_control_plane.pace import Pace
 from era6_control_plane.planning import Stream
 from era6_control_plane.snapshot import Snapshot
 from era6_control_plane.talk import Heard, Mode
 
 FIRST_S = 10.0  # for the first request
-AT_ONCE, MOST_A_SECOND = 200, 100  # requests; a change of everything is about ten
-PAUSE_S = 1 / MOST_A_SECOND
 
 
 class Ended(Exception):
@@ -49,7 +48,7 @@ class Conversation:
         self._woken = asyncio.Event()
         self._ended: Ended | None = None
         self._reading: asyncio.Future[Any] | None = None
-        self._spare, self._counted_at = float(AT_ONCE), time.monotonic()
+        self._pace = Pace()
 
     async def first(self) -> Any:
         """The first request, which has a node. Raises Ended."""
@@ -112,7 +111,7 @@ class Conversation:
                 if message is grpc.aio.EOF:
                     return
                 self._hear(message)
-                await self._slow_down()
+                await self._pace.keep()
                 self._read()
 
     def _read(self) -> None:
@@ -132,14 +131,6 @@ class Conversation:
             self._say(f"{self.node.id} refuses {SHORT[request.type_url]}: {request.refused}")
         if heard is Heard.UNKNOWN:
             self._say(f"{self.node.id} asks for {request.type_url[:80]!r}, of which there is none")
-
-    async def _slow_down(self) -> None:
-        now = time.monotonic()
-        earned = (now - self._counted_at) * MOST_A_SECOND
-        self._spare = min(AT_ONCE, self._spare + earned) - 1
-        self._counted_at = now
-        if self._spare < 0:
-            await asyncio.sleep(PAUSE_S)
 
 
 def _owner(context: Any) -> tuple[bytes, ...]:

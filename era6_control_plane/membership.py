@@ -89,10 +89,13 @@ class Membership:
             raise ValueError(f"version {version[:80]!r}; accepted: a name, or empty for none")
         accepted = f"http://IP:PORT inside {', '.join(map(str, self._networks))}"
         try:
-            address = ipaddress.ip_address(host_and_port(url, "http")[0])
+            host, port = host_and_port(url, "http")
+            address = ipaddress.ip_address(host)
         except ValueError:
             raise ValueError(f"url {url[:80]!r}; accepted: {accepted}") from None
-        if not any(address in network for network in self._networks):
+        # two ways to write one address would be two instances, or none
+        is_plain = url == f"http://{address}:{port}"
+        if not is_plain or not any(address in network for network in self._networks):
             raise ValueError(f"url {url[:80]!r}; accepted: {accepted}")
 
     def hear(self, name: Name, url: str, version: str, now: float) -> None:

@@ -1,0 +1,72 @@
+"""Agents that mean ill, and clocks that jump: what they cost the control plane, and all others."""
+
+import asyncio
+import time
+
+import pytest
+from cryptography import x509
+
+from era6_control_plane.citadel import OWN_LIFE_S, Citadel
+from era6_control_plane.membership import Membership
+from era6_control_plane.pace import AT_ONCE, MOST_A_SECOND
+from era6_control_plane.pilot_link import Attending, channel
+from tests.era6.test_enrolment import beat, joined, run, until
+
+TWICE_WRITTEN = ["http://127.0.0.1:080", "http://127.0.0.1:00080"]
+
+
+def test_an_agent_that_beats_without_end_is_heard_at_a_pace(tmp_path):
+    async def scenario(pilot):
+        pair = await joined(pilot)
+        heard = 0
+
+        def confirm(*_):  # each of these would be written to the disk
+            nonlocal heard
+            heard += 1
+
+        pilot.citadel.confirm = confirm
+        async with channel(pilot.nodes, pilot.citadel.authorities(), pair) as opened:
+            attending, began = Attending(opened), time.monotonic()
+
+            async def beat_without_end():
+                for number in range(100_000):
+                    await attending.say(beat(pilot, pair, serial=f"{number:x}"))
+
+            beating = asyncio.create_task(beat_without_end())
+            await until(lambda: heard > AT_ONCE + 5)
+            await asyncio.sleep(0.3)
+            allowed = AT_ONCE + MOST_A_SECOND * (time.monotonic() - began) + 10
+            assert heard < allowed
+            beating.cancel()
+            await asyncio.gather(beating, return_exceptions=True)
+
+    run(scenario, tmp_path)
+
+
+def test_an_agent_that_is_gone_leaves_nothing_waiting(tmp_path):
+    async def scenario(pilot):
+        pair = await joined(pilot)
+        for _ in range(5):
+            async with channel(pilot.nodes, pilot.citadel.authorities(), pair) as opened:
+                attending = Attending(opened)
+                await attending.say(beat(pilot, pair))
+                await attending.hear()
+        await until(lambda: not pilot.enrolment._attendance._seats)
+        waiting = [str(each.get_coro()) for each in asyncio.all_tasks()]
+        assert not [each for each in waiting if "Event.wait" in each]
+
+    run(scenario, tmp_path)
+
+
+@pytest.mark.parametrize("url", TWICE_WRITTEN)
+def test_an_address_that_nobody_could_be_told_is_refused_at_the_door(tmp_path, url):
+    with pytest.raises(ValueError, match="http://IP:PORT inside"):
+        Membership(tmp_path / "members.db", 0.0).check(url, "v1")
+
+
+def test_a_clock_that_is_set_back_gives_the_control_plane_another_certificate(tmp_path):
+    earlier = time.time()
+    citadel = Citadel(tmp_path, earlier)
+    citadel.own(earlier + OWN_LIFE_S)
+    shown = x509.load_pem_x509_certificate(citadel.own(earlier).certificate)
+    assert shown.not_valid_before_utc.timestamp() <= earlier

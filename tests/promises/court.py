@@ -33,6 +33,7 @@ def put_on_trial(
         instances=promise.instances,
         catalogue=goods(folder) if promise.in_node else None,
         variants=variants_for(promise, find(target.era)),
+        proxy=target.proxy,
     ) as stage:
         try:
             promise.when(Trial(stage, Stranger(stage, capture), patience_s))
@@ -51,8 +52,10 @@ def variants_for(promise: Promise, era: Era) -> dict[str, Variant]:
 
 
 def in_node(era: Era) -> Variant:
-    """Without a sidecar it registers nowhere: even that was a matter of the library."""
-    folder = era.folder if era.has_sidecars else ROOT / "era4_framework"
+    """Without a sidecar it registers nowhere: even that was a matter of the library. Beside one,
+    whichever it is, the service stays as it was.
+    """
+    folder = ROOT / ("era5_sidecar" if era.has_sidecars else "era4_framework")
     program = [str(shutil.which("node")), str(folder / "inventory.mjs")]
     return Variant(argv=program, registers=era.has_sidecars)
 

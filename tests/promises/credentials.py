@@ -1,10 +1,12 @@
 """What somebody shows to say who he is: a name (eras 0 to 2), a token (3, 4), a certificate."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from era5_sidecar.certificates import Authority
+from era5_sidecar.certificates import Authority, Pair
 from lab.stage import Stage
+from tests.promises import mesh
 from tests.promises.tokens import bad_tokens, mint, secret_in
 
 
@@ -22,7 +24,7 @@ NOBODY = Credential()
 def credential_of(stage: Stage, caller: str) -> Credential:
     """What that service shows to inventory, as whoever runs the shop would give it to it."""
     if stage.era.has_sidecars:
-        return _issued(stage, caller, Authority.load(certificates_of(stage)))
+        return _written(stage, caller, lambda: _issued(stage, caller))
     if stage.era.speaks_http:
         return Credential(mint(secret_in(stage.secret), caller, "inventory"))
     return Credential(caller)
@@ -40,7 +42,7 @@ def bad_credentials(stage: Stage) -> dict[str, Credential]:
 
 def impostor(stage: Stage, service: str) -> Credential:
     """A certificate that says so, signed by somebody whom nobody here believes."""
-    return _issued(stage, service, Authority.new(), "impostor")
+    return _written(stage, "impostor", lambda: Authority.new().issue(service))
 
 
 def certificates_of(stage: Stage) -> Path:
@@ -49,23 +51,33 @@ def certificates_of(stage: Stage) -> Path:
 
 
 def _bad_certificates(stage: Stage) -> dict[str, Credential]:
-    ours = Authority.load(certificates_of(stage))
-    folder = certificates_of(stage)
-    ours.issue("orders", life_s=-10, begin_s=-20).write(folder, "expired")
-    ours.issue("orders", life_s=60, begin_s=30).write(folder, "early")
+    ours = _ours(stage)
     return {
         "none": NOBODY,
         "another authority's": impostor(stage, "orders"),
-        "expired": Credential(certificate=str(folder / "expired.pem")),
-        "of tomorrow": Credential(certificate=str(folder / "early.pem")),
-        "of nobody we know": credential_of(stage, "nobody"),
+        "expired": _written(stage, "expired", lambda: ours.issue("orders", -10, -20)),
+        "of tomorrow": _written(stage, "early", lambda: ours.issue("orders", 60, 30)),
+        "of nobody we know": _written(stage, "nobody", lambda: ours.issue("nobody")),
         "of the service itself": credential_of(stage, "inventory"),
     }
 
 
-def _issued(stage: Stage, service: str, authority: Authority, name: str = "") -> Credential:
+def _issued(stage: Stage, service: str) -> Pair:
+    if stage.era.has_control_plane:
+        return mesh.joined(stage, service, f"{service}-of-a-trial")
+    return _ours(stage).issue(service)
+
+
+def _ours(stage: Stage) -> Authority:
+    if stage.era.has_control_plane:
+        return mesh.stolen_authority(stage)
+    return Authority.load(certificates_of(stage))
+
+
+def _written(stage: Stage, name: str, make: Callable[[], Pair]) -> Credential:
+    """Made once."""
     folder = certificates_of(stage)
-    name = name or service
     if not (folder / f"{name}.pem").exists():
-        authority.issue(service).write(folder, name)
+        folder.mkdir(exist_ok=True)
+        make().write(folder, name)
     return Credential(certificate=str(folder / f"{name}.pem"))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lab.cast.beside import SUFFIX
 from lab.processes import children_of
+from tests.promises import mesh
 from tests.promises.web import Request, exchange
 
 if TYPE_CHECKING:
@@ -33,6 +34,11 @@ def freeze(stage: "Stage", role: str) -> None:
         os.kill(pid, signal.SIGSTOP)
 
 
+def ruler_of(stage: "Stage") -> str:
+    """The role that knows who is there."""
+    return mesh.RULER if stage.era.has_control_plane else "registry"
+
+
 def file_of(stage: "Stage", role: str) -> Path:
     """What the sidecar of this role is told."""
     return stage.directory / f"{beside(stage, role)}.toml"
@@ -40,6 +46,8 @@ def file_of(stage: "Stage", role: str) -> Path:
 
 def known_to(stage: "Stage", role: str) -> list[str]:
     """The instances of inventory that the sidecar of this role knows, by name."""
+    if stage.era.has_control_plane:
+        return mesh.known_to(stage, role)
     admin = re.findall(r"admin=(\S+)", stage.logs(beside(stage, role)))[-1]
     return sorted(KNOWN.findall(exchange(Request(admin, "GET", "/stats")).text))
 

@@ -1,19 +1,20 @@
 """Somebody who listens where one of ours has died, and so is sent what was meant for it."""
 
 import json
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from lab.find import child_environment
 from lab.stage import Stage
 from tests.promises.credentials import NOBODY, Credential
-from tests.promises.stand_in import Server
+from tests.promises.stand_in import Server, context_of
 from tests.promises.stranger import address_in
 
 FREE_S = 5.0  # so soon at the latest whoever listened there has let go of the port
@@ -127,3 +128,44 @@ def _in_the_eras_own_way(stage: Stage, url: str, answer: str, squatter: Squatter
 def _listen_to(lines: Iterable[str], squatter: Squatter) -> None:
     for line in lines:
         squatter.heard.append(line.strip())
+
+
+class Eavesdropper:
+    """Shows a certificate of his, and speaks what gRPC speaks. `met`: who came; `heard`: what they
+    said to him, when they knew who he is.
+    """
+
+    def __init__(self, url: str, shows: Credential) -> None:
+        """url: where he listens, as soon as that is free."""
+        self.met = 0
+        self.heard = b""
+        self._tls = context_of(shows)
+        self._tls.set_alpn_protocols(["h2"])
+        self._listener = _listener_at(address_in(url))
+
+    def __enter__(self) -> "Eavesdropper":
+        threading.Thread(target=self._listen, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.close()
+
+    def _listen(self) -> None:
+        with suppress(OSError):
+            while True:
+                line, _ = self._listener.accept()
+                line.settimeout(FREE_S)
+                with suppress(OSError), self._tls.wrap_socket(line, server_side=True) as guarded:
+                    self.met += 1
+                    self.heard += guarded.recv(65536)
+
+
+def _listener_at(address: tuple[str, int]) -> socket.socket:
+    until = time.monotonic() + FREE_S
+    while True:
+        try:
+            return socket.create_server(address)
+        except OSError:
+            if time.monotonic() > until:
+                raise
+        time.sleep(0.01)

@@ -1,18 +1,21 @@
 """A stand-in for an instance of inventory: answers 500 to everything, and counts.
 
-Only where instances are found by a registry: it registers as any instance would.
+Only where instances are found by a registry, or a control plane: it says that it is there as any
+instance would.
 """
 
 import ssl
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from lab.stage import Stage
+from tests.promises import mesh
 from tests.promises.credentials import Credential, credential_of
 from tests.promises.tokens import mint, secret_in
 from tests.promises.web import Request, exchange, with_token
@@ -34,7 +37,7 @@ class Server(ThreadingHTTPServer):
         on_turned_away: Callable[[str], None] = lambda why: None,
     ) -> None:
         """on_turned_away: told why somebody would not speak to us."""
-        self._tls = _context(shown) if shown.certificate else None
+        self._tls = context_of(shown) if shown.certificate else None
         self._on_turned_away = on_turned_away
         super().__init__(address, handler)
 
@@ -56,7 +59,8 @@ class Server(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
-def _context(shown: Credential) -> ssl.SSLContext:
+def context_of(shown: Credential) -> ssl.SSLContext:
+    """For a server who shows this certificate, and asks for none."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(shown.certificate, Path(shown.certificate).with_suffix(".key"))
     return context
@@ -73,16 +77,25 @@ class StandIn:
         self._turn = threading.Lock()
         shown = credential_of(stage, service)
         self._server = Server(("127.0.0.1", 0), self._handler(), shown)
+        self._ends = ExitStack()
 
     def __enter__(self) -> "StandIn":
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        url = f"http://127.0.0.1:{self._server.server_port}"
+        if self.stage.era.has_control_plane:
+            own = mesh.joined(self.stage, self._service, self.name)
+            self._ends.enter_context(mesh.attended(self.stage, own, url))
+        else:
+            self._register(url)
+        return self
+
+    def _register(self, url: str) -> None:
         path = f"/services/{self._service}/{self.name}"
         token = mint(secret_in(self.stage.secret), "operator", "registry")
-        lease = {"url": f"http://127.0.0.1:{self._server.server_port}", "lease_s": LEASE_S}
+        lease = {"url": url, "lease_s": LEASE_S}
         asked = Request(self.stage.registry_url, "PUT", path, with_token(token), lease)
         answer = exchange(asked)
         assert answer.status < 300, f"the registry refused the stand-in: {answer}"
-        return self
 
     def __exit__(
         self,
@@ -90,6 +103,7 @@ class StandIn:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._ends.close()
         self._server.shutdown()
         self._server.server_close()
 

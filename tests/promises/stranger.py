@@ -12,6 +12,7 @@ from typing import Any
 
 from lab.find import child_environment
 from lab.stage import Stage
+from lab.wire.divert import MARK
 from tests.promises.credentials import NOBODY, Credential
 from tests.promises.forge import next_request
 from tests.promises.sidecars import beside
@@ -21,10 +22,12 @@ ENHANCED_PACKET = 6  # pcapng, section 4.3
 IP_AND_UDP_BYTES = 28  # what the capture puts before a datagram of the portable form
 ASKING_S = 20.0
 
-# Inside orders' host: raw IPv4 packets, sent as they are. The kernel keeps the source address.
-SEND_RAW = """
+# Inside orders' host: raw IPv4 packets, sent as they are. The kernel keeps the source address. He
+# whom we play is on the path, where no rule of that host's holds: hence the mark (SO_MARK).
+SEND_RAW = f"""
 import json, socket, sys
 raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+raw.setsockopt(socket.SOL_SOCKET, 36, {MARK})
 for frame in json.load(sys.stdin):
     raw.sendto(bytes.fromhex(frame), ("10.7.0.2", 0))
 """

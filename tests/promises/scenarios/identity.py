@@ -5,6 +5,10 @@ import re
 from tests.promises.credentials import NOBODY, Credential, bad_credentials, impostor
 from tests.promises.failures import Obeys, Readable, WrongAnswer
 from tests.promises.scenarios.instances import listed
+from tests.promises.scenarios.joining import (
+    a_liar_is_in_the_control_plane_s_place,
+    a_stranger_attends,
+)
 from tests.promises.squatter import Squatter, squatting
 from tests.promises.tokens import mint, secret_in
 from tests.promises.trial import Outcome, Trial
@@ -55,6 +59,9 @@ def somebody_else_asks(trial: Trial) -> None:
 
 def a_stranger_registers(trial: Trial) -> None:
     """As if it were one more instance of inventory; the orders would then go to it."""
+    if trial.stage.era.has_control_plane:
+        a_stranger_attends(trial)
+        return
     secret = secret_in(trial.stage.secret)
     tokens = {
         "no token": "",
@@ -139,6 +146,9 @@ def _must_be_of_no_use(trial: Trial, credentials: list[Credential]) -> None:
 
 def a_listener_registers(trial: Trial) -> None:
     """The registry dies, somebody has its port for a moment, and an instance renews its lease."""
+    if trial.stage.era.has_control_plane:
+        a_liar_is_in_the_control_plane_s_place(trial)
+        return
     trial.stage.kill("registry")
     with squatting(trial.stage, trial.stage.registry_url, {}) as squatter:
         trial.until(lambda: bool(squatter.shown), "a lease is renewed")

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from lab.find import child_environment
+from tests.promises import mesh
 from tests.promises.failures import Obeys, Slow, StaysDown
-from tests.promises.sidecars import beside, known_to
+from tests.promises.sidecars import beside, known_to, ruler_of
 from tests.promises.stand_in import StandIn
 from tests.promises.trial import BOUND_S, Trial
 from tests.promises.trouble import bytes_there, paths
@@ -164,14 +165,22 @@ def the_registry_dies_and_comes_back_empty(trial: Trial) -> None:
     with trial.crowd(2) as crowd:
         crowd.go_on(4)
         everybody = listed(trial, "registry")
-        trial.stage.kill("registry")
+        trial.stage.kill(ruler_of(trial.stage))
+        _forget_everything(trial)
         crowd.go_on(80)
-        trial.stage.restart("registry")
+        trial.stage.restart(ruler_of(trial.stage))
         trial.until(lambda: listed(trial, "registry") == everybody, "it forgot nobody")
         crowd.go_on(20)
     crowd.must_be_served()
     names = sorted(trial.stage.instances)
     trial.until(lambda: listed(trial, "orders") == names, "orders knows everybody")
+
+
+def _forget_everything(trial: Trial) -> None:
+    """A registry does so by itself; a control plane keeps a file of who was there."""
+    if trial.stage.era.has_control_plane:
+        for file in mesh.state_of(trial.stage).glob("membership.db*"):
+            file.unlink()
 
 
 def one_speaks_another_language(trial: Trial) -> None:
@@ -185,11 +194,16 @@ def one_speaks_another_language(trial: Trial) -> None:
 
 
 def listed(trial: Trial, role: str) -> list[str]:
-    """The instances that the registry (as name and address) or orders (by name) knows now."""
+    """The instances that the registry (as name and address) or orders (by name) knows now.
+
+    Where a control plane is the registry it is asked in its place.
+    """
     if role == "orders" and beside(trial.stage, role):
         return known_to(trial.stage, role)
     if role == "orders":
         ready = exchange(Request(trial.stage.url, "GET", "/ready"))
         return sorted(json.loads(ready.text)["instances"])
+    if trial.stage.era.has_control_plane:
+        return mesh.listed(trial.stage)
     answer = exchange(Request(trial.stage.registry_url, "GET", "/services/inventory"))
     return sorted(f"{each['name']} {each['url']}" for each in json.loads(answer.text)["instances"])

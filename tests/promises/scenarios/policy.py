@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from lab.processes import children_of
 from lab.stage import NoWay
+from tests.promises import mesh
 from tests.promises.failures import Disagrees, NeedsRestart
 from tests.promises.sidecars import beside
 from tests.promises.trial import Trial
@@ -31,14 +32,18 @@ def a_quota_is_raised(trial: Trial) -> None:
 
 def a_quota_is_raised_for_all(trial: Trial) -> None:
     """The same number, of a service that has several instances: how often must it be said?"""
+    pids = _pids(trial)
     told: list[str] = []
     while missing := [each for each in trial.stage.instances if _refused(trial, each)]:
         trial.stage.change_policy(missing[0], QUOTA, WITHOUT_LIMIT)
         told.append(missing[0])
+        if trial.stage.era.has_control_plane:
+            mesh.obeyed(trial.stage)
         trial.until(lambda: not _refused(trial, told[-1]), "the new quota is in force there")
     assert told, "no quota was in force"
     if len(told) > 1:
         raise Disagrees(f"{len(told)} files edited for one number, which {told[-1]} knew last")
+    assert _pids(trial) == pids, "somebody was started again"
 
 
 def the_policies_are_upgraded(trial: Trial) -> None:

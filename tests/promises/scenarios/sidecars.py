@@ -1,5 +1,6 @@
 """What stands beside the services is a process, too: it dies, hangs, is told nonsense."""
 
+from tests.promises import mesh
 from tests.promises.failures import Disagrees, StaysDown
 from tests.promises.front import Front
 from tests.promises.sidecars import beside, file_of, freeze, outbound_of, proxies_of
@@ -40,8 +41,7 @@ def orders_sidecar_dies(trial: Trial) -> None:
 
 def a_sidecar_hangs(trial: Trial) -> None:
     """SIGSTOP: it is there, its listener takes connections, and nothing ever comes of them."""
-    _tell(trial, "supervisor.probe_every_s", 0.1)
-    _tell(trial, "supervisor.patience_s", PATIENCE_S)
+    _make_impatient(trial)
     with trial.crowd(CUSTOMERS) as crowd:
         crowd.go_on(8)
         stopped = proxies_of(trial.stage, trial.instance)
@@ -78,10 +78,16 @@ def a_sidecar_is_told_nonsense(trial: Trial) -> None:
 
 def two_sidecars_try_again(trial: Trial) -> None:
     """Inventory asks a supplier, who is out of order. Either file allows a few attempts."""
+    is_ruled = trial.stage.era.has_control_plane
+    if is_ruled:
+        mesh.introduce(trial.stage, "suppliers", caller="inventory")
     with StandIn(trial.stage, "supplier-1", "suppliers") as failing, Front() as front:
         _let_inventory_ask(trial, front)
         trial.stage.change_policy("orders", "retry.attempts", ATTEMPTS["orders"])
-        _wait_until_in_force(trial, "orders", 1)
+        if is_ruled:
+            mesh.obeyed(trial.stage)
+        else:
+            _wait_until_in_force(trial, "orders", 1)
         assert trial.place("dear")["outcome"] == "unavailable"
         assert failing.asked > 0, "nobody asked the supplier"
         if failing.asked > max(ATTEMPTS.values()):
@@ -90,12 +96,25 @@ def two_sidecars_try_again(trial: Trial) -> None:
 
 def _let_inventory_ask(trial: Trial, front: Front) -> None:
     """Its sidecar gets a way out, and a service behind it that uses it."""
-    stage, client = trial.stage, "outbound.services.suppliers.client"
+    stage = trial.stage
+    is_ruled = stage.era.has_control_plane
+    client = "services.suppliers.client" if is_ruled else "outbound.services.suppliers.client"
     stage.change_policy(trial.instance, "app", front.url)
     stage.change_policy(trial.instance, "outbound.listen", "http://127.0.0.1:0")
     stage.change_policy(trial.instance, f"{client}.retry.attempts", ATTEMPTS["inventory"])
     stage.restart(beside(stage, trial.instance))
     front.ask_through(outbound_of(stage, trial.instance))
+
+
+def _make_impatient(trial: Trial) -> None:
+    """Who looks after the sidecar. A node's own file is read when it starts."""
+    if trial.stage.era.has_control_plane:
+        trial.stage.change_policy(trial.instance, "supervisor.probe_every_s", 0.1)
+        trial.stage.change_policy(trial.instance, "supervisor.patience_s", PATIENCE_S)
+        trial.stage.restart(beside(trial.stage, trial.instance))
+        return
+    _tell(trial, "supervisor.probe_every_s", 0.1)
+    _tell(trial, "supervisor.patience_s", PATIENCE_S)
 
 
 def _tell(trial: Trial, key: str, value: float) -> None:

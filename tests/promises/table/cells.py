@@ -61,7 +61,7 @@ ONE_INSTANCE = "there is one address and one instance behind it"
 NOBODY_KNOWS_IT = "inventory takes whatever arrives twice for two orders"
 ANYBODY = "whoever can send to inventory is obeyed: nothing says who is asking"
 
-ALL_KEPT: dict[str, Cell] = {"3": True, "4": True, "5": True}
+ALL_KEPT: dict[str, Cell] = {"3": True, "4": True, "5": True, "6": True}
 
 
 def before_http(cell: Cell) -> dict[str, Cell]:

@@ -65,7 +65,7 @@ ROWS = [
         "the answer of a service that has got a dead instance's port is not taken for inventory's",
         "topology does not change",
         when.another_service_has_its_address,
-        dict.fromkeys("012345", True),
+        dict.fromkeys("0123456", True),
         trouble="elsewhere",
     ),
     Promise(
@@ -73,7 +73,7 @@ ROWS = [
         "who has got a dead instance's port and answers as it would is not believed",
         SECURE,
         when.a_liar_has_its_address,
-        dict.fromkeys("01234", Not(WHOEVER_IS_THERE, WrongAnswer)) | {"5": True},
+        dict.fromkeys("01234", Not(WHOEVER_IS_THERE, WrongAnswer)) | dict.fromkeys("56", True),
         trouble="elsewhere",
     ),
     Promise(
@@ -83,7 +83,7 @@ ROWS = [
         when.a_thief_has_its_address,
         before_http(Absent("nothing is shown that could open anything: see a stranger's call"))
         | dict.fromkeys("34", Not(SHOWN_TO_ANYBODY, Obeys))
-        | {"5": True},
+        | dict.fromkeys("56", True),
         trouble="elsewhere",
     ),
     Promise(
@@ -93,7 +93,7 @@ ROWS = [
         when.a_listener_registers,
         before_http(Absent("no registry in which anybody could stand"))
         | dict.fromkeys("34", Not(BEARER, Obeys))
-        | {"5": Not(STILL_BEARER, Obeys)},
+        | {"5": Not(STILL_BEARER, Obeys), "6": True},
         trouble="elsewhere",
     ),
     Promise(
@@ -103,7 +103,7 @@ ROWS = [
         when.a_listener_takes_the_token,
         before_http(Absent("no token to steal, and none needed: see a stranger's call"))
         | dict.fromkeys("34", Not(BEARER, Obeys))
-        | {"5": True},
+        | dict.fromkeys("56", True),
         trouble="packets",
     ),
     Promise(
@@ -121,7 +121,7 @@ ROWS = [
         when.a_listener_forges_a_packet,
         {"0": Not(NAMED, Obeys), "1": Not(NO_SIGNATURE + OTHER_PORT, Obeys, only="real")}
         | dict.fromkeys("234", Not(NO_SIGNATURE, Obeys))
-        | {"5": True},
+        | dict.fromkeys("56", True),
         trouble="packets",
     ),
     Promise(
@@ -129,7 +129,7 @@ ROWS = [
         "who carries the packets cannot read the orders",
         SECURE,
         when.a_listener_is_on_the_path,
-        dict.fromkeys("01234", Not(PLAIN, Readable)) | {"5": True},
+        dict.fromkeys("01234", Not(PLAIN, Readable)) | dict.fromkeys("56", True),
         trouble="packets",
     ),
 ]

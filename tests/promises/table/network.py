@@ -105,7 +105,7 @@ ROWS = [
         when.one_of_several_connections_is_reset_in_mid_answer,
         {"2": Not("it is noticed, and nobody asks again", Unavailable)}
         | ALL_KEPT
-        | {"5": Not(PASSED_ON, Unavailable)},
+        | dict.fromkeys("56", Not(PASSED_ON, Unavailable)),
         trouble="connections",
         instances=2,
     ),
@@ -137,7 +137,7 @@ ROWS = [
         when.large_packets_vanish,
         {"0": Not("a datagram of 60 kB is one packet too large", Hangs), "1": True}
         # RFC 4821 probes for the size that passes; Linux can, but does not by default.
-        | dict.fromkeys("2345", Not(NO_ICMP, Unavailable)),
+        | dict.fromkeys("23456", Not(NO_ICMP, Unavailable)),
         trouble="packets",
     ),
 ]

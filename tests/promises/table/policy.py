@@ -34,7 +34,8 @@ ROWS = [
         "there is one administrator",
         when.a_quota_is_raised,
         before_http(Absent(NO_POLICY))
-        | {"3": Not(IN_THE_CODE, NeedsRestart), "4": Not(AT_THE_START, NeedsRestart), "5": True},
+        | {"3": Not(IN_THE_CODE, NeedsRestart), "4": Not(AT_THE_START, NeedsRestart)}
+        | dict.fromkeys("56", True),
         trouble="elsewhere",
     ),
     Promise(
@@ -44,7 +45,7 @@ ROWS = [
         when.a_quota_is_raised_for_all,
         before_http(Absent(NO_POLICY))
         | dict.fromkeys("34", Absent(SEE_ABOVE))
-        | {"5": Not(A_FILE_EACH, Disagrees)},
+        | {"5": Not(A_FILE_EACH, Disagrees), "6": True},
         trouble="elsewhere",
         instances=2,
     ),
@@ -59,6 +60,7 @@ ROWS = [
             "3": Not(IN_THE_SERVICE, NeedsRestart),
             "4": Not(IN_THE_LIBRARY, NeedsRestart),
             "5": True,
+            "6": True,
         },
         trouble="elsewhere",
     ),

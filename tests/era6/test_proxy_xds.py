@@ -269,6 +269,7 @@ def test_a_sidecar_keeps_its_proxy_running_and_upgrades_it(pair):
     assert pair.orders.status() == 200
     [proxy] = _children(pair.orders.process.pid)
     os.kill(proxy, signal.SIGKILL)
+    until(lambda: proxy not in _children(pair.orders.process.pid))
     assert pair.orders.status() == 200  # it waits, and is not refused
     pair.orders.process.send_signal(signal.SIGUSR2)
     [second] = _children(pair.orders.process.pid)

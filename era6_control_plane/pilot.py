@@ -54,6 +54,7 @@ class Pilot:
         self.telling = Telling(self.membership.endpoints, say)
         self.ruling = Ruling(History(state / "intent.db"), self._told, self.telling.rehearse)
         self.enrolment = Enrolment(self.citadel, self.membership, self._life_s, say)
+        self.is_open = False  # whether nodes reach it
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def begin(self, intent: Path | None) -> None:
@@ -74,12 +75,12 @@ class Pilot:
 
     def is_ready(self) -> str:
         """Empty, or why not."""
-        return "" if self._loop else "it has only just started"
+        return "" if self.is_open else "it has only just started"
 
     def status(self, wait_for: int = 0, within_s: float = 0.0) -> Mapping[str, Any]:
         """As JSON: see governed.py."""
         if self._loop is None:
-            raise ValueError(self.is_ready())
+            raise ValueError("it has only just started")
         told = asyncio.run_coroutine_threadsafe(self._status(wait_for, within_s), self._loop)
         return told.result(within_s + SLACK_S)
 
@@ -162,6 +163,7 @@ async def _serve(
     api.serve(listener)
     await for_joining.start()
     await for_nodes.start()
+    pilot.is_open = True
     ready(at_operator)
     await stop.wait()
     say("ends")

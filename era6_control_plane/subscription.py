@@ -19,6 +19,8 @@ Each answer is waited for before the next of its kind; whatever has changed mean
 
 A refusal names a culprit among several (Envoy does): then the others are sent again without it. If
 it names none, all that was new is refused. Each refusal takes something out, so this ends.
+
+All of this is one state, and so in one file, longer than others.
 """
 
 from __future__ import annotations

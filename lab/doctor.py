@@ -26,6 +26,7 @@ LEAST_FREE_MB = 500
 SO_NO_CHECK = 11  # Linux, asm-generic/socket.h
 CONTROLS = Path("/proc/sys/net/ipv4/tcp_available_congestion_control")
 WEB = ("flask", "requests", "waitress", "jwt", "prometheus_client")
+MESH = ("grpc", "xds")  # xds: of xds-protos, the messages
 VERSION = re.compile(r"[0-9]+(\.[0-9]+)+")
 
 
@@ -109,10 +110,10 @@ def _namespaces() -> Finding:
 def _nft() -> Finding:
     path = find_nft()
     if path is None:
-        means = "Era 5 is not transparent: services go through sidecars by http_proxy alone."
+        means = "Eras 5 and 6 are not transparent: services are led by http_proxy alone."
         mend = "Debian and Ubuntu: sudo apt install nftables"
         return Finding("nft", "without", "no nft found", means, mend, is_tested=True)
-    return Finding("nft", "works", f"{_version(path)} at {path}: era 5 can be transparent")
+    return Finding("nft", "works", f"{_version(path)} at {path}: eras 5 and 6 can be transparent")
 
 
 def _controls() -> Finding:
@@ -143,6 +144,16 @@ def _packages() -> Finding:
         mend = "`make doctor` installs them into .venv: run it from there."
         return Finding("web packages", "without", found, "Eras from 3 on cannot run.", mend)
     return Finding("web packages", "works", f"{', '.join(WEB)}: eras 3 to 6 need them")
+
+
+def _mesh() -> Finding:
+    missing = [name for name in MESH if importlib.util.find_spec(name) is None]
+    if missing:
+        means = "Era 6 cannot run: its control plane speaks gRPC."
+        mend = "`make .venv/mesh`, or pip install '.[mesh]'"
+        found = f"missing: {', '.join(missing)}"
+        return Finding("gRPC", "without", found, means, mend, is_tested=True)
+    return Finding("gRPC", "works", f"grpcio {metadata.version('grpcio')}: era 6 speaks it")
 
 
 def _program(what: str, names: tuple[str, ...], means: str, package: str) -> Callable[[], Finding]:
@@ -203,6 +214,7 @@ LOOKS: tuple[Callable[[], Finding], ...] = (
     _controls,
     _no_check,
     _packages,
+    _mesh,
     _program(
         "Chromium",
         ("chromium", "chromium-browser", "google-chrome"),

@@ -8,6 +8,7 @@ import re
 import signal
 import time
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Any
 
 from lab.find import Era
@@ -86,6 +87,8 @@ def overlaid(table: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any
 
 def require_proxy(era: Era, name: str) -> None:
     """Raises ValueError if this proxy cannot be had, or is not installed; "" is the era's own."""
+    if lacking := why_not(era):
+        raise ValueError(lacking)
     if not name:
         return
     if not era.has_sidecars:
@@ -97,3 +100,11 @@ def require_proxy(era: Era, name: str) -> None:
         bought.find(name)
     except OSError as missing:
         raise ValueError(str(missing)) from missing
+
+
+def why_not(era: Era) -> str:
+    """What an era lacks here, and how to get it; empty if it can run."""
+    if era.has_control_plane and not find_spec("grpc"):
+        told = "`make .venv/mesh` or `pip install -e '.[mesh]'` brings it"
+        return f"era {era.number}: its control plane speaks gRPC, which is not installed; {told}"
+    return ""

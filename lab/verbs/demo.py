@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 
+from lab.cast.beside import why_not
 from lab.find import eras, find
 from lab.player import play
 from lab.screen import say, screen
@@ -24,6 +25,9 @@ def run(options: argparse.Namespace) -> int:
     console = screen()
     chosen = [find(name) for name in options.era] or [era for era in eras() if has_story(era)]
     for era in chosen:
+        if missing := why_not(era):
+            say(console, f"{missing}\n", "yellow")
+            continue
         play(era, console)
         console.print()
     if not options.era:

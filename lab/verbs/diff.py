@@ -94,8 +94,7 @@ def taken_over(path: Path) -> Path | None:
     """The file of an earlier era that this one is, to the letter: it imports and says no more."""
     if path.suffix != ".py" or path.name == "__init__.py":
         return None
-    _, *said = ast.parse(path.read_text(encoding="utf-8")).body or [None]
-    match said:
+    match ast.parse(path.read_text(encoding="utf-8")).body[1:]:
         case [ast.ImportFrom(module=str(module)), ast.Assign(targets=[ast.Name(id="__all__")])]:
             found = ROOT.joinpath(*module.split(".")).with_suffix(".py")
             return found if found.is_file() and found.name == path.name else None

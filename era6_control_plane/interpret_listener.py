@@ -65,7 +65,9 @@ def listener(name: str, message: Any) -> ListenerSaid:
             raise said.refuse("filter_chains", "one, or one with TLS and one without")
     routes, most_age_s, most, _ = chains[0]
     guarded = [secrets for *_, secrets in chains if secrets is not None]
-    found = ListenerSaid(routes, address, replace(limits, most_connections=most or _most(limits)))
+    found = ListenerSaid(
+        routes, address, replace(limits, most_connections=most or limits.most_connections)
+    )
     return replace(
         found,
         is_edge=not guarded,
@@ -144,7 +146,3 @@ def _limits(said: Reading) -> LimitsConfig:
         return config_rules.read(LimitsConfig, beside_of(said).get("limits", {}), where)
     except ConfigError as error:
         raise Refused(str(error)) from error
-
-
-def _most(limits: LimitsConfig) -> int:
-    return limits.most_connections

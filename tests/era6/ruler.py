@@ -210,7 +210,7 @@ def secrets(pair: Pair, authorities: bytes) -> Snapshot:
     return Snapshot([Resource.pack(OWN_CERTIFICATE, own), Resource.pack(AUTHORITIES, believed)])
 
 
-class Node_:
+class Place:
     """One node: its ruler, its agent, its proxy."""
 
     def __init__(self, authority: Authority, service: str, version: str, app: str) -> None:
@@ -298,9 +298,9 @@ class Node_:
 
 
 @contextlib.contextmanager
-def node(authority: Authority, service: str, app: str, version: str = "") -> Iterator[Node_]:
+def node(authority: Authority, service: str, app: str, version: str = "") -> Iterator[Place]:
     """Its ruler and its agent are not open yet, and its proxy not started."""
-    found = Node_(authority, service, version, app)
+    found = Place(authority, service, version, app)
     try:
         yield found
     finally:
@@ -313,4 +313,4 @@ def free_port() -> int:
         return int(asking.getsockname()[1])
 
 
-__all__ = ["Node_", "Relay", "Ruler", "node", "secrets", "until"]
+__all__ = ["Place", "Relay", "Ruler", "node", "secrets", "until"]

@@ -22,7 +22,7 @@ from era6_control_plane.membership import Endpoint
 from era6_control_plane.names import ORDER, RDS
 from era6_control_plane.snapshot import Resource, Snapshot
 from tests.era5.running import App, ask, serving, until
-from tests.era6.ruler import Node_, Relay, free_port, node
+from tests.era6.ruler import Place, Relay, free_port, node
 
 ANYBODY = (Rule(("*",), "*", "/"),)
 
@@ -40,7 +40,7 @@ def shop(*routes: RouteIntent, **mesh: object) -> Intent:
 class Pair:
     """Orders, which asks, and inventory, which is asked: each with its node."""
 
-    def __init__(self, orders: Node_, inventory: Node_) -> None:
+    def __init__(self, orders: Place, inventory: Place) -> None:
         self.orders = orders
         self.inventory = inventory
         self.endpoints = [Endpoint("inventory", "inventory-1", "v1", inventory.url)]

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections import Counter
 from contextlib import asynccontextmanager
 
@@ -173,6 +174,10 @@ def test_what_it_refuses_is_seen_with_its_words(tmp_path):
             node = {"id": "orders-1", "cluster": "orders"}
             async with client(tmp_path, at, {"type": "insecure"}, node) as asking:
                 assert len(await asking.answers()) >= 1
+                until = time.monotonic() + 10
+                while not said:
+                    assert time.monotonic() < until, "no refusal came"
+                    await asyncio.sleep(0.01)
                 assert "orders-1 refuses LDS" in said[0]
                 talk = discovery.conversations()["orders/orders-1"]
                 assert talk.stream.progress(snapshot)[LDS].refused

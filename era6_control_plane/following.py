@@ -69,7 +69,8 @@ class Following:
     def remember(self, resources: Collection[Any]) -> None:
         """What was in force before we were started; what makes no sense any more is left out."""
         for each in resources:
-            self._accept(each.resource.type_url, each)
+            if each.resource.type_url in self._accepted:
+                self._accept(each.resource.type_url, each)
 
     def begin(self, wanted: Wanted) -> list[Any]:
         """What to say first on a new stream."""

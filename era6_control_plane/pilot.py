@@ -25,7 +25,7 @@ import grpc
 
 from era0_naive.role import host_and_port
 from era5_sidecar.server import listener_at
-from era6_control_plane import operator_token
+from era6_control_plane import only_one, operator_token
 from era6_control_plane.citadel import Citadel
 from era6_control_plane.enrolment import Enrolment
 from era6_control_plane.history import History
@@ -48,6 +48,7 @@ class Pilot:
         """Reads all that is in the folder. Raises OSError, ValueError, Busy."""
         state.mkdir(mode=ONLY_OURS, parents=True, exist_ok=True)
         state.chmod(ONLY_OURS)
+        self._held = only_one.hold(state)
         self.token = operator_token.keep(state / "operator.token")
         self.citadel = Citadel(state / "citadel", time.time())
         self.membership = Membership(state / "membership.db", time.monotonic(), networks)

@@ -114,12 +114,13 @@ class Caller(FromCaller):
         """
         side = self._door.side
         self._idle_at = now = time.monotonic()
-        self.deadline = min(now + side.limits.idle_s, self.born_at + 2 * side.most_age_s)
+        self.deadline = now + side.limits.idle_s
+        if side.most_age_s != NEVER:
+            self.deadline = min(self.deadline, self.born_at + 2 * side.most_age_s)
 
     def is_old(self) -> bool:
         """Whether the connection has lasted long enough: it ends with the answer."""
-        most_s = self._door.side.most_age_s
-        return most_s != NEVER and time.monotonic() - self.born_at >= most_s
+        return time.monotonic() - self.born_at >= self._door.side.most_age_s
 
 
 async def serve(caller: Caller, side: Serves) -> None:
@@ -141,7 +142,9 @@ async def serve(caller: Caller, side: Serves) -> None:
             caller.has_answer = caller.is_passed_on = False
             is_asked = True
             request = RequestHead(head, limits.most_headers)
-            caller.is_spent = request.is_last or side.is_leaving or caller.is_old()
+            caller.is_spent = request.is_last or side.is_leaving
+            if side.most_age_s != NEVER and caller.is_old():
+                caller.is_spent = True
             await side.answer(request, caller)
             if caller.is_spent and request.size:  # perhaps its body is still on its way
                 await _linger(caller)

@@ -125,7 +125,8 @@ class Proxy:
         before = self.has[kind]
         for name, one in good.items():
             assert serial(one) >= self.newest.get((kind, name), 0), f"{name} steps back"
-            self.newest[kind, name] = serial(one)
+            if not bad:  # else it is applied, and yet not acknowledged
+                self.newest[kind, name] = serial(one)
         if kind == CDS:
             changed = {name for name, one in good.items() if one != before.get(name)}
             self.cold |= changed

@@ -33,6 +33,7 @@ from era6_control_plane.joining import Joining, NotYet
 from era6_control_plane.node import NodeConfig, read
 from era6_control_plane.pilot_link import LinkLost, Refused
 from era6_control_plane.secrets_of import secrets_of
+from era6_control_plane.wall_clock import wait_until
 from era6_control_plane.words import Heartbeat, Instruction
 
 BACKOFF = BackoffConfig(base_s=0.1, cap_s=2.0)
@@ -121,9 +122,7 @@ class Agent:
     async def _keep_certificate(self) -> None:
         """Another one at half its life, or when we are told to."""
         while True:
-            renew_at = self._credential.renew_at(self._rng)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._must_renew.wait(), max(0.0, renew_at - time.time()))
+            await wait_until(self._credential.renew_at(self._rng), self._must_renew)
             self._must_renew.clear()
             self._adopt(await self._next_credential())
             self._attendant.news()

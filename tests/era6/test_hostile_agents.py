@@ -10,6 +10,8 @@ from era6_control_plane.citadel import OWN_LIFE_S, Citadel
 from era6_control_plane.membership import Membership
 from era6_control_plane.pace import AT_ONCE, MOST_A_SECOND
 from era6_control_plane.pilot_link import Attending, channel
+from era6_control_plane.wall_clock import wait_until
+from tests.era6.join_server import Clock
 from tests.era6.test_enrolment import beat, joined, run, until
 
 TWICE_WRITTEN = ["http://127.0.0.1:080", "http://127.0.0.1:00080"]
@@ -70,3 +72,16 @@ def test_a_clock_that_is_set_back_gives_the_control_plane_another_certificate(tm
     citadel.own(earlier + OWN_LIFE_S)
     shown = x509.load_pem_x509_certificate(citadel.own(earlier).certificate)
     assert shown.not_valid_before_utc.timestamp() <= earlier
+
+
+def test_a_host_that_slept_finds_out_that_the_moment_is_over():
+    clock = Clock(1000.0)
+
+    async def test():
+        waiting = asyncio.create_task(wait_until(4600.0, asyncio.Event(), clock, look_s=0.01))
+        await asyncio.sleep(0.02)
+        assert not waiting.done()
+        clock.now = 9000.0  # nobody counted these seconds
+        await asyncio.wait_for(waiting, 5)
+
+    asyncio.run(test())

@@ -77,14 +77,10 @@ def metadata(config: NodeConfig, listens: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def command(binary: str, path: str, base: list[str], epoch: int) -> list[str]:
-    """What runs it: one worker. base, epoch: which family it belongs to, and how many were before
-    it; the next one takes the listening sockets over, and this one has three seconds to finish.
-    """
-    family = [*base, "--restart-epoch", str(epoch)]
-    leave = ["--drain-time-s", "1", "--parent-shutdown-time-s", "3"]
-    quiet = ["--log-level", "warning", "--concurrency", "1", "--drain-strategy", "immediate"]
-    return [binary, "-c", path, *quiet, *leave, *family]
+def command(binary: str, path: str) -> list[str]:
+    """What runs it: one worker, no shared memory with others of its kind, a short farewell."""
+    quiet = ["--log-level", "warning", "--concurrency", "1", "--disable-hot-restart"]
+    return [binary, "-c", path, *quiet, "--drain-strategy", "immediate", "--drain-time-s", "1"]
 
 
 def _by_ads() -> Json:

@@ -1,8 +1,10 @@
 """Keeps a real Envoy running beside a service, as Istio's agent does.
 
-SIGUSR2: another Envoy takes the sockets over from the running one (hot restart), which finishes
-what it has begun. SIGTERM: its callers are seen off first. If it dies, another one is started; but
-nobody holds its sockets meanwhile, as era 5's supervisor does for our proxy.
+SIGUSR2: another Envoy listens at the same ports (SO_REUSEPORT) and, when it serves, the old one is
+told to drain and ends. That one has another admin address; Envoy's own hot restart keeps it, but
+leaves files in shared memory behind whenever somebody is killed. SIGTERM: its callers are seen off
+first. If it dies, another one is started; but nobody holds its sockets meanwhile, as era 5's
+supervisor does for our proxy.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import signal
 import socket
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from functools import partial
@@ -26,10 +29,60 @@ from era6_control_plane.node import NodeConfig, read
 
 LOOK_S = 0.01
 ASK_S = 1.0  # its admin interface may be slow, once
-SETTLE_S = 1.0  # for callers to notice that it leaves
+DRAIN_S = 1.0  # for callers to notice that it leaves
 END_S = 3.0
 NO_ANSWER = (OSError, ValueError, LookupError)  # TimeoutError is one of the first
 PAUSES_S = (0.0, 0.1, 0.5, 1.0)  # before it is started again, and again
+
+
+class Envoy:
+    """One process, and how it is asked."""
+
+    def __init__(self, process: asyncio.subprocess.Process, admin: str) -> None:
+        """admin: http://HOST:PORT of its admin interface."""
+        self.process = process
+        self.admin = admin
+
+    async def ready(self, inbound: str) -> bool:
+        """Returns when it serves: what it was told first is in force. False: it has ended."""
+        while self.process.returncode is None:
+            with suppress(*NO_ANSWER):
+                if await self._ask("GET", "/ready") == 200:
+                    _, writer = await _connect(*_host_and_port(inbound))
+                    writer.close()
+                    return True
+            await asyncio.sleep(LOOK_S)
+        return False
+
+    async def leave(self) -> None:
+        """Take no new connection, finish what has begun, end."""
+        if self.process.returncode is not None:
+            return
+        with suppress(*NO_ANSWER):
+            await self._ask("POST", "/drain_listeners?graceful")
+            await asyncio.sleep(DRAIN_S)
+        with suppress(ProcessLookupError):
+            self.process.send_signal(signal.SIGTERM)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.process.wait(), END_S)
+            return
+        self.kill()
+
+    def kill(self) -> None:
+        """At once."""
+        with suppress(ProcessLookupError):
+            self.process.kill()
+
+    async def _ask(self, method: str, path: str) -> int:
+        """The status of its admin interface's answer; it takes HTTP/1.1 only."""
+        async with asyncio.timeout(ASK_S):
+            reader, writer = await _connect(*_host_and_port(self.admin))
+            try:
+                head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+                writer.write(head.encode())
+                return int((await reader.readline()).split()[1])
+            finally:
+                writer.transport.abort()
 
 
 class Keeper:
@@ -38,94 +91,71 @@ class Keeper:
     def __init__(self, config: NodeConfig, folder: Path) -> None:
         """folder: of its own, for Envoy's file. Raises Missing, OSError."""
         self.listens = addresses(config)
+        self._config = config
         self._binary = find("envoy")
-        self._folder = folder
         self._file = folder / "envoy.json"
-        self._file.write_text(bootstrap(config, self.listens))
-        self._base: list[str] = []
-        self._epoch = 0
-        self._running: asyncio.subprocess.Process | None = None
+        self._running: Envoy | None = None
         self._is_over = False
 
     async def start(self) -> None:
         """A first one, or one in the place of one that has died. Raises OSError."""
-        self._base = ["--use-dynamic-base-id", "--base-id-path", str(self._folder / "base")]
-        self._epoch = 0
-        self._running = await self._launch()
+        self._running = await self._launch(self.listens["admin"])
 
     async def ready(self) -> bool:
-        """Returns when it serves: what it was told first is in force. False: it ended before."""
-        host, port = _host_and_port(self.listens["inbound"])
-        while not self._is_over:
-            with suppress(*NO_ANSWER):
-                if await self._ask("GET", "/ready") == 200:
-                    _, writer = await _connect(host, port)
-                    writer.close()
-                    return True
+        """Returns when it serves, or one in its place. False: it was ended before."""
+        while self._running and not self._is_over:
+            if await self._running.ready(self.listens["inbound"]):
+                return True
             await asyncio.sleep(LOOK_S)
         return False
 
     async def keep(self) -> None:
         """Start another one whenever it has ended, until `finish`."""
         deaths = 0
-        while not self._is_over:
-            running, loop = self._running, asyncio.get_running_loop()
-            if running is None:
-                return
-            begun = loop.time()
-            code = await running.wait()
+        while self._running and not self._is_over:
+            running, began = self._running, time.monotonic()
+            code = await running.process.wait()
             if self._is_over or self._running is not running:
                 continue  # another one has taken over
-            deaths = deaths + 1 if loop.time() - begun < max(PAUSES_S) else 0
+            deaths = deaths + 1 if time.monotonic() - began < max(PAUSES_S) else 0
             pause_s = PAUSES_S[min(deaths, len(PAUSES_S) - 1)]
             say(f"Envoy ended with exit code {code}; started again in {pause_s:g} s")
             await asyncio.sleep(pause_s)
             await self.start()
 
     async def upgrade(self) -> None:
-        """Another one takes over; the old one ends by itself."""
-        family = (self._folder / "base").read_text().strip()
-        self._base = ["--base-id", family]
-        self._epoch += 1
-        old, self._running = self._running, await self._launch()
-        await self.ready()
+        """Another one takes over, if it gets ready; the old one leaves. Raises OSError."""
+        admin = one_free(self._config.admin_listen)
+        successor = await self._launch(admin)
+        try:
+            async with asyncio.timeout(self._config.supervisor.upgrade_s):
+                is_ready = await successor.ready(self.listens["inbound"])
+        except TimeoutError:
+            is_ready = False
+        if not is_ready:
+            successor.kill()
+            say("no upgrade: the new Envoy did not get ready; the old one stays")
+            return
+        old, self._running = self._running, successor
+        self.listens["admin"] = admin
         if old:
-            await old.wait()
-        say("upgraded: the new Envoy has taken over")
+            await old.leave()
+        say(f"upgraded: the new Envoy has taken over; admin={admin}")
 
     async def finish(self) -> None:
         """Let it end what it has begun, and see it off."""
         self._is_over = True
-        if self._running is None or self._running.returncode is not None:
-            return
-        with suppress(*NO_ANSWER):
-            await self._ask("POST", "/drain_listeners?graceful")
-            await asyncio.sleep(SETTLE_S)
-        with suppress(ProcessLookupError):
-            self._running.send_signal(signal.SIGTERM)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._running.wait(), END_S)
-            return
-        with suppress(ProcessLookupError):
-            self._running.kill()
+        if self._running:
+            await self._running.leave()
 
-    async def _ask(self, method: str, path: str) -> int:
-        """The status of its admin interface's answer; it takes HTTP/1.1 only."""
-        async with asyncio.timeout(ASK_S):
-            place = _host_and_port(self.listens["admin"])
-            reader, writer = await _connect(*place)
-            try:
-                head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-                writer.write(head.encode())
-                return int((await reader.readline()).split()[1])
-            finally:
-                writer.transport.abort()
-
-    async def _launch(self) -> asyncio.subprocess.Process:
-        asked = command(self._binary, str(self._file), self._base, self._epoch)
-        return await asyncio.create_subprocess_exec(
-            *asked, stdin=asyncio.subprocess.DEVNULL, env=_without_proxies()
+    async def _launch(self, admin: str) -> Envoy:
+        self._file.write_text(bootstrap(self._config, {**self.listens, "admin": admin}))
+        process = await asyncio.create_subprocess_exec(
+            *command(self._binary, str(self._file)),
+            stdin=asyncio.subprocess.DEVNULL,
+            env=_without_proxies(),
         )
+        return Envoy(process, admin)
 
 
 def addresses(config: NodeConfig) -> dict[str, str]:
@@ -198,6 +228,13 @@ async def _upgrades(keeper: Keeper, asked: asyncio.Event) -> None:
 def say(line: str) -> None:
     """A line for whoever runs this."""
     print(f"sidecar: {line}", file=sys.stderr, flush=True)
+
+
+def one_free(url: str) -> str:
+    """Another port of the same host."""
+    host, _ = _host_and_port(url)
+    with ExitStack() as held:
+        return _free(f"http://{host}:0", held)
 
 
 def _free(url: str, held: ExitStack) -> str:

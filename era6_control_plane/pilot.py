@@ -34,6 +34,7 @@ from era6_control_plane.membership import NETWORKS, Membership
 from era6_control_plane.operator_api import OperatorApi
 from era6_control_plane.ruling import Ruling
 from era6_control_plane.telling import Telling
+from era6_control_plane.voice import Voice
 from era6_control_plane.xds import OPTIONS
 
 ONLY_OURS = 0o700
@@ -187,7 +188,9 @@ def _url_of(name: Any, asked: str) -> str:
     return asked if asked.startswith("unix:") else f"http://{name[0]}:{name[1]}"
 
 
-def say(line: str) -> None:
-    """A line for whoever runs this."""
+def _print(line: str) -> None:
     with suppress(OSError):
         print(f"pilot: {line}", file=sys.stderr, flush=True)
+
+
+say = Voice(_print).say  # a line for whoever runs this

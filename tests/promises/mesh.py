@@ -3,15 +3,18 @@
 Whoever wants a name gets it as an agent does, by a join token, or is signed by a key that he stole.
 """
 
+import http.client
+import json
 import shutil
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import grpc
+from cryptography import x509
 
 from era5_sidecar.certificates import Authority, Pair, key_in_pem
 from era6_control_plane.pilot_link import OPTIONS
@@ -28,6 +31,7 @@ from era6_control_plane.words import (
     written,
 )
 from lab.cast.operator import Status, is_in_step
+from lab.doors import unix_connection
 
 if TYPE_CHECKING:
     from lab.stage import Stage
@@ -152,6 +156,19 @@ def _channel(stage: "Stage", port: str, shown: Pair | None = None) -> grpc.Chann
 # ---- what is wanted
 
 
+def at_the_operator_s_door(
+    stage: "Stage", method: str, path: str, headers: Mapping[str, str], body: object = None
+) -> tuple[int, str]:
+    """Status and text of what is answered to whoever comes with these headers."""
+    line = http.client.HTTPConnection("localhost")
+    line.sock = unix_connection(Path(stage.operator.address.removeprefix("unix:")), ASK_S)
+    with closing(line):
+        told = {"Content-Type": "application/json", **headers}
+        line.request(method, path, json.dumps(body) if body is not None else None, told)
+        answer = line.getresponse()
+        return answer.status, answer.read().decode()
+
+
 def want(stage: "Stage", key: str, value: object) -> Status:
     """Say it, and wait until everybody who is connected obeys."""
     return stage.operator.obeyed(stage.operator.change(key, value), OBEYED_S)
@@ -167,6 +184,11 @@ def introduce(stage: "Stage", service: str, caller: str) -> None:
     want(stage, f"services.{service}.may", [{"callers": [caller], "method": "*", "path": "/"}])
 
 
-def pause_until(at: float) -> None:
-    """Wait for what nothing shows: that a moment has come."""
-    time.sleep(max(0.0, at - time.time()))
+def intent_of(stage: "Stage") -> dict[str, Any]:
+    """What is in force, as a table."""
+    return tomllib.loads(stage.operator.intent())
+
+
+def ends_at(certificate: bytes) -> float:
+    """When a certificate in DER ends, in seconds since 1970."""
+    return x509.load_der_x509_certificate(certificate).not_valid_after_utc.timestamp()

@@ -3,6 +3,7 @@
 from tests.promises import mesh
 from tests.promises.failures import Disagrees, StaysDown
 from tests.promises.front import Front
+from tests.promises.scenarios.control_plane import its_operator_speaks_nonsense
 from tests.promises.sidecars import beside, file_of, freeze, outbound_of, proxies_of
 from tests.promises.stand_in import StandIn
 from tests.promises.trial import Trial
@@ -56,8 +57,11 @@ def a_sidecar_hangs(trial: Trial) -> None:
 def a_sidecar_is_told_nonsense(trial: Trial) -> None:
     """A value that cannot be, then no TOML at all: each is named with its line, without effect.
 
-    Then the right file, which is in force at once.
+    Then the right file, which is in force at once. Where one rules all, nonsense is told to that.
     """
+    if trial.stage.era.has_control_plane:
+        its_operator_speaks_nonsense(trial)
+        return
     stage, sidecar = trial.stage, beside(trial.stage, trial.instance)
     before = proxies_of(stage, trial.instance)
     with trial.crowd(1) as crowd:

@@ -3,11 +3,18 @@
 A cell is True, or Not(why, shows): the test then demands exactly this failure; or Absent(why) if
 the era has not what the promise is about. So the table can flatter nobody: a promise kept by
 accident fails as loudly as one that is broken.
-
-Era 6 adds its column to every row, and rows of its own.
 """
 
-from tests.promises.table import identity, instances, load, network, policy, sidecars, wishes
+from tests.promises.table import (
+    control_plane,
+    identity,
+    instances,
+    load,
+    network,
+    policy,
+    sidecars,
+    wishes,
+)
 from tests.promises.table.cells import Absent, Cell, Not, Promise
 
 __all__ = ["PROMISES", "Absent", "Cell", "Not", "Promise"]
@@ -20,4 +27,5 @@ PROMISES = [
     *policy.ROWS,
     *sidecars.ROWS,
     *identity.ROWS,
+    *control_plane.ROWS,
 ]

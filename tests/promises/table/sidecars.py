@@ -64,7 +64,8 @@ ROWS = [
         "how often a request is tried does not grow with the number of sidecars on its way",
         ADMINISTRATOR,
         when.two_sidecars_try_again,
-        NO_OTHER_FLOOR | {"5": Not(EACH_FOR_ITSELF, Disagrees), "6": Not(ONE_FILE_TWO_FLOORS, Disagrees)},
+        NO_OTHER_FLOOR
+        | {"5": Not(EACH_FOR_ITSELF, Disagrees), "6": Not(ONE_FILE_TWO_FLOORS, Disagrees)},
         trouble="elsewhere",
     ),
 ]

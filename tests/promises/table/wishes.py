@@ -71,7 +71,8 @@ ROWS = [
         "nothing is done for whom nobody waits any more",
         "latency is zero",
         when.the_customer_has_gone,
-        before_http(Not(NO_TIME, ForNobody)) | ALL_KEPT
+        before_http(Not(NO_TIME, ForNobody))
+        | ALL_KEPT
         | dict.fromkeys("56", Not(NO_CLOCK_INSIDE, ForNobody)),
         trouble="elsewhere",
         witnessed=True,

@@ -1,0 +1,124 @@
+"""What ruling all sidecars from one place is good for, and what it costs: one who can fail."""
+
+from tests.promises.scenarios import control_plane as ruler
+from tests.promises.scenarios import joining, steering
+from tests.promises.table.cells import SECURE, STABLE, Absent, Cell, Promise
+
+ADMINISTRATOR = "there is one administrator"
+RULES: dict[str, Cell] = dict.fromkeys(
+    "012345", Absent("nobody rules from one place: see kill -9 of the registry, from era 3 on")
+)
+NO_VERSIONS: dict[str, Cell] = dict.fromkeys(
+    "012345", Absent("one version at a time, and no rule of who is asked: an upgrade is a restart")
+)
+NO_FAULTS: dict[str, Cell] = dict.fromkeys(
+    "012345", Absent("only the lab does harm on purpose: the shop itself has no means")
+)
+BUILT_IN: dict[str, Cell] = dict.fromkeys(
+    "012345",
+    Absent("who may call whom stands in the code, the arguments or the file of who is called"),
+)
+NOBODY_JOINS: dict[str, Cell] = dict.fromkeys(
+    "012345", Absent("nobody is let in by a token: whoever has the secret, or a key, is in")
+)
+BY_HAND: dict[str, Cell] = dict.fromkeys(
+    "012345", Absent("no certificates, or such as are made by hand and good for months (era 5)")
+)
+NO_OPERATOR: dict[str, Cell] = dict.fromkeys(
+    "012345", Absent("an operator has no door: he edits files on each machine, or restarts")
+)
+
+ROWS = [
+    Promise(
+        "a control plane that hangs",
+        "the control plane stands still for longer than any lease: no customer notices",
+        STABLE,
+        ruler.it_stands_still,
+        RULES | {"6": True},
+        trouble="elsewhere",
+        instances=2,
+    ),
+    Promise(
+        "a control plane cut off",
+        "all proxies are cut off from it: what was said goes on, what is said comes afterwards",
+        "the network is reliable",
+        ruler.it_is_cut_off,
+        RULES | {"6": True},
+        trouble="elsewhere",
+        instances=2,
+    ),
+    Promise(
+        "a control plane that comes last",
+        "who is started before it waits for it, and needs no hand when it comes",
+        STABLE,
+        ruler.it_comes_last,
+        RULES | {"6": True},
+        trouble="elsewhere",
+        instances=2,
+    ),
+    Promise(
+        "a control plane that comes and goes",
+        "kill -9 of the control plane, again and again: no customer notices, and all converges",
+        STABLE,
+        ruler.it_comes_and_goes,
+        RULES | {"6": True},
+        trouble="elsewhere",
+        instances=2,
+    ),
+    Promise(
+        "a canary",
+        "of a new version only those see something who are meant to, by a header or by chance",
+        ADMINISTRATOR,
+        steering.a_canary_is_let_out,
+        NO_VERSIONS | {"6": True},
+        trouble="elsewhere",
+    ),
+    Promise(
+        "a fault on purpose",
+        "an operator breaks one path of one service, sees who can bear it, and takes it back",
+        ADMINISTRATOR,
+        steering.a_fault_is_injected,
+        NO_FAULTS | {"6": True},
+        trouble="elsewhere",
+    ),
+    Promise(
+        "a permission withdrawn",
+        "what no rule allows is refused, whoever asks, from one moment to the next",
+        SECURE,
+        steering.a_permission_is_withdrawn,
+        BUILT_IN | {"6": True},
+        trouble="elsewhere",
+    ),
+    Promise(
+        "a stolen join token",
+        "what let one instance in lets in nobody else, and nobody under another name",
+        SECURE,
+        joining.a_join_token_is_stolen,
+        NOBODY_JOINS | {"6": True},
+        trouble="elsewhere",
+    ),
+    Promise(
+        "certificates that end",
+        "each is good for two seconds: no customer notices, and no connection outlives its own",
+        SECURE,
+        steering.certificates_end_under_load,
+        BY_HAND | {"6": True},
+        trouble="elsewhere",
+    ),
+    Promise(
+        "another authority",
+        "whose signature all believe is replaced while customers order, and none is refused",
+        SECURE,
+        steering.the_authority_is_replaced,
+        BY_HAND | {"6": True},
+        trouble="elsewhere",
+    ),
+    Promise(
+        "strangers at the operator's door",
+        "who has no token, or comes from a web page, is told nothing and changes nothing",
+        SECURE,
+        ruler.strangers_at_the_operator_s_door,
+        NO_OPERATOR | {"6": True},
+        trouble="elsewhere",
+    ),
+]

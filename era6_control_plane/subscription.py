@@ -222,8 +222,10 @@ class Subscription:
             touched |= self.told.keys() | self.good.keys()
         for name in touched:
             self.told.pop(name, None)
-            if good := self.good.get(name):
-                self.told[name] = good if name in spoken else doubted(good)
+            if name in self.good and name in spoken:
+                self.told[name] = self.good[name]
+            elif name in self.good:
+                self.told[name] = doubted(self.good.pop(name))
 
     def _greet(self, request: Request) -> None:
         """A client that comes back has not changed its mind; one that is new has yet to see."""

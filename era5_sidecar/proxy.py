@@ -162,10 +162,11 @@ class Proxy:
             accepting.close()
         for listening in self._listening:
             listening.close()
-        inside = [door.inside for door in self._doors.values()]
+        doors = self._doors.values()
         until = time.monotonic() + drain_s
-        while any(inside) and (now := time.monotonic()) < until:
-            for each in [each for group in inside for each in group]:
+        # also for whoever was taken from the queue just now, and is not inside yet
+        while any(door.taken() for door in doors) and (now := time.monotonic()) < until:
+            for each in [each for door in doors for each in door.inside]:
                 if each.idle_for_s(now) > QUIET_S:
                     each.close()
             await asyncio.sleep(LOOK_S)

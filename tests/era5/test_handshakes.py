@@ -4,6 +4,7 @@ import asyncio
 import errno
 import json
 import random
+import socket
 import ssl
 from pathlib import Path
 
@@ -235,3 +236,24 @@ def test_spans_are_for_people(seconds, told):
 def test_what_it_says_of_itself_is_told_where_nothing_fits():
     assert refusal_of(ssl.SSLError(1, "strange")).reason == "other"
     assert refusal_of(TimeoutError()).reason == "too_slow"
+
+
+async def _knocked_as_it_leaves(both: Both) -> tuple[bytes, int]:
+    """What somebody hears who was accepted at the end; and who is still there when all is over."""
+    config = read(both.folder / "orders.toml")
+    proxy = Proxy(config, random.Random())
+    at = open_all(config)
+    await proxy.start(at)
+    where = at["inbound"].getsockname()
+    with socket.create_connection(where) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: orders\r\n\r\n")
+        proxy._accepting["inbound"]._accept()
+        await proxy.drain(0.0, 5.0)
+        client.setblocking(False)
+        return client.recv(100), sum(door.taken() for door in proxy._doors.values())
+
+
+def test_who_was_accepted_as_the_proxy_leaves_is_answered_first(both, runner):
+    heard, left = runner.run(_knocked_as_it_leaves(both))
+    assert heard.startswith(b"HTTP/1.1 ")
+    assert left == 0

@@ -24,6 +24,16 @@ from era6_control_plane.resources.parts import (
 
 RBAC_FILTER, QUOTA_FILTER = "rbac", "quota"
 CERTIFICATE = "x-forwarded-client-cert"  # written by Envoy itself, whatever the caller sent
+NOT_BELIEVED = (  # as in era 5: a service hears these from its proxy, or from nobody
+    "x-caller",
+    "x-user-id",
+    "x-deadline-ms",
+    "x-certain",
+    "x-real-ip",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "forwarded",
+)
 FILLS_PER_S = 20  # Envoy's bucket is filled at even times, of at least 50 ms
 ENDLESS = QuotaConfig(1e6, 1e6)
 

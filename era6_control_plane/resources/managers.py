@@ -20,7 +20,15 @@ from era6_control_plane.resources.parts import ADS, Json, boxed, seconds, typed
 
 COLLECTOR = "collector"
 DRAIN_S = 0.5  # a connection that is to end is told so with its next answer
-CUSTOMERS_OWN = ("traceparent", "tracestate", "baggage")  # not believed at the edge
+CUSTOMERS_OWN = (  # not believed at the edge: what one proxy would tell another
+    "traceparent",
+    "tracestate",
+    "baggage",
+    "x-client-trace-id",
+    "x-envoy-attempt-count",
+    "x-envoy-original-path",
+    "x-forwarded-for",
+)
 
 
 def chain(direction: str, mesh: MeshIntent, service: str, told: Json, age: Json) -> list[Json]:
@@ -55,7 +63,7 @@ def router() -> Json:
 
 
 def without_customers_own() -> Json:
-    """Taken off before anything reads it: what customers say of traces."""
+    """Taken off before anything reads it: traces, attempts, where they say they come from."""
     removals = [{"remove": name} for name in CUSTOMERS_OWN]
     told = typed(HeaderMutation, {"mutations": removals})
     return {"early_header_mutation_extensions": [{"name": "edge", "typed_config": told}]}

@@ -126,7 +126,7 @@ def _to_app(service: ServiceIntent, match: Json) -> Json:
     return {
         "match": {"prefix": "/", **match},
         "route": {"cluster": APP, "timeout": seconds(service.inbound_deadline_s)},
-        "request_headers_to_remove": [CALLER],
+        "request_headers_to_remove": admission.NOT_BELIEVED,
         "response_headers_to_remove": [CERTAIN],
         **named,
     }

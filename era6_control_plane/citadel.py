@@ -120,7 +120,8 @@ class Citadel:
         """Whether the replacement got a stage further; to be asked every second or so."""
         with self._turn:
             rotation = self._copy()
-            if not rotation.look(self._waits_for(now), now):
+            waits_for = self._waits_for(now) if now < self._issued.patient_until() else ()
+            if not rotation.look(waits_for, now):
                 return False
             self._adopt(rotation)
         self.on_change()
@@ -184,7 +185,9 @@ class Citadel:
 
     def _write(self, rotation: Rotation) -> None:
         row = (rotation.number, rotation.stage.value, rotation.since)
-        self._file.change("INSERT OR REPLACE INTO rotation VALUES (1, ?, ?, ?)", *row)
+        with self._file.transaction():
+            self._file.change("INSERT OR REPLACE INTO rotation VALUES (1, ?, ?, ?)", *row)
+            self._issued.begin_stage()
 
     def __repr__(self) -> str:
         return f"<Citadel {self._rotation!r}>"

@@ -6,6 +6,8 @@ one before be still in use; when its agent says which it serves, older ones are 
 
 from __future__ import annotations
 
+import math
+
 from era0_naive.sqlite_file import SqliteFile
 from era6_control_plane.identity import Peer
 from era6_control_plane.rotation import Holding
@@ -16,6 +18,8 @@ SCHEMA = (
     ") STRICT",
     "CREATE TABLE IF NOT EXISTS believer (service TEXT, instance TEXT, believes TEXT NOT NULL,"
     " PRIMARY KEY (service, instance)) STRICT",
+    "CREATE TABLE IF NOT EXISTS patience (one INTEGER PRIMARY KEY CHECK (one = 1), until REAL"
+    " NOT NULL) STRICT",
 )
 
 
@@ -56,6 +60,16 @@ class Issued:
                 "INSERT OR REPLACE INTO believer VALUES (?, ?, ?)", *peer.name, believes
             )
         self._heard[peer.name] = serial, believes
+
+    def begin_stage(self) -> None:
+        """A stage waits no longer than for the certificates that are out as it begins."""
+        until = "(SELECT COALESCE(MAX(ends_at), 0.0) FROM issued)"
+        self._file.change(f"INSERT OR REPLACE INTO patience VALUES (1, {until})")  # noqa: S608
+
+    def patient_until(self) -> float:
+        """When the last one of those ends."""
+        rows = self._file.ask("SELECT until FROM patience")
+        return float(rows[0][0]) if rows else math.inf
 
     def holdings(self, now: float) -> list[Holding]:
         """Of everybody who has a certificate that has not ended."""

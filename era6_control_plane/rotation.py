@@ -18,8 +18,10 @@ new one is believed before it signs, and the old one for as long as anybody show
 - RETIRING: only the new one is believed; the old one's key is gone. Until every agent says so.
 
 Who is away is waited for, as it may come back with what it had, but not for ever: when its last
-certificate has ended it can come back only by a token, and learns everything anew. A stage also
-lasts `least_s`: the proxies behind the agents must have been told.
+certificate has ended it can come back only by a token, and learns everything anew. Nor for who is
+there and never says what it believes: when all certificates have ended that were out as the stage
+began, it was given the authorities with its next one, and stops nobody else. A stage also lasts
+`least_s`: the proxies behind the agents must have been told.
 """
 
 from __future__ import annotations

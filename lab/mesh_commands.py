@@ -47,4 +47,8 @@ class MeshCommands:
     def _ask(self, number: str, path: str, headers: list[str]) -> str:
         if not number.isdecimal() or not 1 <= int(number) <= MOST_ASKED:
             raise BadCommand(f"ask {number!r}; accepted: a number from 1 to {MOST_ASKED}")
+        if self._stage.form == "real":
+            raise BadCommand(
+                "ask: orders' sidecar is in a host of its own; accepted: --wire portable"
+            )
         return self._served.ask(int(number), path, headers_of(headers), self._patience_s)

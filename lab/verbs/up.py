@@ -81,9 +81,19 @@ def introduction(stage: Stage) -> str:
         f"era {stage.era.number} on a {stage.form} wire, seed {stage.seed}. {stage.era.title}\n"
         f"{running}"
         f"  stores, logs, traces in {stage.directory}\n"
+        f"{_operating(stage)}"
         f"order from another terminal:\n  {shlex.join(_ordering(stage))}\n"
         "or here: place o-1 sku-0001 2 (help: all commands; quit or Ctrl-C: the end)"
     )
+
+
+def _operating(stage: Stage) -> str:
+    """How an operator reaches the control plane, if there is one."""
+    if not stage.era.has_control_plane:
+        return ""
+    told = [f"ERAS_MESH={stage.operator.address}", f"ERAS_MESH_TOKEN={stage.operator.token}"]
+    eras = str(Path(_this_python()).with_name("eras"))
+    return f"operate it from another terminal:\n  {shlex.join(told)} {eras} mesh status\n"
 
 
 def _ordering(stage: Stage) -> list[str]:

@@ -50,7 +50,7 @@ def _column(column: str, table: Table, root: Path) -> dict[str, Counter[str]]:
     for path, rules in table.files.items():
         if column != rules.column and path not in table.borrowed.get(column, ()):
             continue
-        floor = rules.floor if column == rules.column else table.sunk.get(column, rules.floor)
+        floor = table.sunk.get(column, {}).get(rules.column, rules.floor)
         for concern in attribute(root / path, rules).concern.values():
             lines.setdefault(concern, Counter())[floor] += 1
     for concern, floor in table.taken.get(column, {}).items():

@@ -41,16 +41,16 @@ class FileRules:
 class Table:
     """`taken`: era -> concern -> the floor that took it, where no line of ours is left.
 
-    borrowed: era -> the files of earlier ones that it runs. sunk: era -> the floor on which it runs
-    them, if another than before. exhibits: patterns of files that are linked into no service, and
-    not counted.
+    borrowed: era -> the files of earlier ones that it runs. sunk: era -> an earlier one -> the
+    floor on which its files run here, if another than before. exhibits: patterns of files that are
+    linked into no service, and not counted.
     """
 
     concerns: tuple[str, ...]
     files: Mapping[str, FileRules]
     taken: Mapping[str, Mapping[str, str]]
     borrowed: Mapping[str, list[str]]
-    sunk: Mapping[str, str]
+    sunk: Mapping[str, Mapping[str, str]]
     exhibits: tuple[str, ...]
 
     @property

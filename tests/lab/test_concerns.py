@@ -126,6 +126,18 @@ def test_from_era_4_to_5_what_was_a_library_becomes_a_process():
     assert counted["tracing"]["application"] <= 2, "the one line that no sidecar can write"
 
 
+def test_from_era_5_to_6_no_service_has_a_line_more_and_there_is_a_floor_more():
+    counted = count(eras(), load()).eras
+    before, after = counted["era5_sidecar"], counted["era6_control_plane"]
+    for concern in set(after) - {"plumbing"}:
+        assert after[concern].get("application") == before.get(concern, {}).get("application")
+        assert after[concern].get("library") == before.get(concern, {}).get("library")
+    assert set(after["central control"]) == {"control plane", "process"}
+    assert not [era for era in counted if "central control" in counted[era] and era[3] < "6"]
+    for concern in ("retries", "circuit breaking", "framing"):
+        assert after[concern] == before[concern], "the data plane does not change, its ruler does"
+
+
 def test_an_era_that_the_table_does_not_know_is_named():
     learners = Era("my_era", "mine", {"portable": "http"}, ROOT)
     with pytest.raises(TableError, match=r"era 'my_era' is not in .*; accepted: era0_naive"):

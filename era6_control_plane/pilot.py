@@ -25,6 +25,7 @@ import grpc
 
 from era0_naive.role import host_and_port
 from era5_sidecar.server import listener_at
+from era5_sidecar.starting import allow_files
 from era6_control_plane import only_one, operator_token
 from era6_control_plane.citadel import Citadel
 from era6_control_plane.enrolment import Enrolment
@@ -32,6 +33,7 @@ from era6_control_plane.history import History
 from era6_control_plane.intent import Intent, MeshIntent
 from era6_control_plane.membership import NETWORKS, Membership
 from era6_control_plane.operator_api import OperatorApi
+from era6_control_plane.pilot_link import JOIN_OPTIONS
 from era6_control_plane.ruling import Ruling
 from era6_control_plane.telling import Telling
 from era6_control_plane.voice import Voice
@@ -138,6 +140,7 @@ def main(
     """Serves until it is told to stop. nodes, join: https://IP:PORT; operator: http://IP:PORT or
     unix:PATH. Raises OSError, ValueError, Busy.
     """
+    allow_files()
     pilot = Pilot(state, network or NETWORKS)
     pilot.begin(intent)
     asyncio.run(_serve(pilot, nodes, join, operator, ready))
@@ -149,7 +152,8 @@ async def _serve(
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    for_nodes, for_joining = grpc.aio.server(options=OPTIONS), grpc.aio.server(options=OPTIONS)
+    for_nodes = grpc.aio.server(options=OPTIONS)
+    for_joining = grpc.aio.server(options=JOIN_OPTIONS)
     pilot.telling.discovery.add_ads(for_nodes)
     for_nodes.add_generic_rpc_handlers((pilot.enrolment.node_handler(),))
     for_joining.add_generic_rpc_handlers((pilot.enrolment.join_handler(),))

@@ -48,6 +48,13 @@ SERVER_OPTIONS = (
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 300),
     ("grpc.http2.max_ping_strikes", 0),
     ("grpc.so_reuseport", 0),  # two on one port would each get half of the agents
+    ("grpc.server_handshake_timeout_ms", 2000),  # 120 s unless it is told: a file for each stranger
+)
+# Of the one that strangers may ask: whoever is not served in so long never will be.
+JOIN_OPTIONS = (
+    *SERVER_OPTIONS,
+    ("grpc.max_connection_age_ms", 10_000),
+    ("grpc.max_connection_age_grace_ms", 1000),
 )
 DEFINITE = {  # whoever asks the same again is refused again
     StatusCode.UNAUTHENTICATED,

@@ -69,3 +69,18 @@ def test_one_node_that_begins_many_streams_and_says_nothing_shuts_nobody_out(tmp
             await asyncio.gather(*ended, return_exceptions=True)
 
     asyncio.run(asyncio.wait_for(test(), 30))
+
+
+def test_who_connects_and_shows_nothing_is_hung_up_on(tmp_path):
+    """Each would cost a file for two minutes: a thousand of them, and nobody else gets in."""
+
+    async def test():
+        async with serving(tmp_path) as (url, pilot):
+            ports = [each.rpartition(":")[2] for each in (url, pilot.join, pilot.nodes)]
+            open_ = [await asyncio.open_connection("127.0.0.1", int(port)) for port in ports]
+            ends = [reader.read() for reader, _ in open_]
+            assert await asyncio.wait_for(asyncio.gather(*ends), 10) == [b""] * 3
+            for _, writer in open_:
+                writer.close()
+
+    asyncio.run(asyncio.wait_for(test(), 30))

@@ -5,7 +5,8 @@ it is: the certificate of its agent does, so an instance can speak of itself onl
 
 If nobody of a service is left, the last who were there stay in the list, as the callers of eras 3
 to 5 keep the last list they heard: that all of them are dead is less likely than that we are the
-one who is cut off, or young.
+one who is cut off, or young. They fall silent one after the other, and come back so: the last are
+all who fell silent within one lease, and when the first is heard again the others get another one.
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ class Membership:
         self._file.wait_at_most(PATIENCE_S)
         self._file.ask("PRAGMA synchronous = NORMAL")  # a power cut may cost the last change
         self._alive: dict[Name, tuple[Endpoint, float]] = {}  # and when its lease ends
+        self._lapsed: dict[Name, tuple[Endpoint, float]] = {}  # in the last `lease_s`
         self._heard: dict[Name, float] = {}
         self._listed: dict[str, tuple[Endpoint, ...]] = {}
         for row in self._file.ask("SELECT service, instance, version, url FROM endpoint"):
@@ -101,6 +103,9 @@ class Membership:
     def hear(self, name: Name, url: str, version: str, now: float) -> None:
         """An instance is there and well. Raises ValueError as `check` does, sqlite3.Error, Busy."""
         self.check(url, version)
+        if not any(service == name[0] for service, _ in self._alive):
+            self._trust(self._listed.get(name[0], ()), now)
+        self._lapsed.pop(name, None)
         self._alive[name] = Endpoint(*name, version, url), now + self.lease_s
         self._heard[name] = now
         self._list([name[0]])
@@ -112,14 +117,15 @@ class Membership:
 
     def renew(self, now: float) -> None:
         """Everybody has a fresh lease: nobody could tell us anything until now."""
-        for name, (endpoint, _) in self._alive.items():
-            self._alive[name] = endpoint, now + self.lease_s
+        self._trust([endpoint for endpoint, _ in self._alive.values()], now)
 
     def expire(self, now: float) -> list[Name]:
         """Who has been silent for too long is gone; returns who. Raises sqlite3.Error, Busy."""
         silent = [name for name, (_, ends_at) in self._alive.items() if now >= ends_at]
         for name in silent:
-            del self._alive[name]
+            self._lapsed[name] = self._alive.pop(name)
+        late = now - self.lease_s
+        self._lapsed = {name: of for name, of in self._lapsed.items() if of[1] > late}
         self._list({service for service, _ in silent})
         return silent
 
@@ -127,8 +133,17 @@ class Membership:
         """Lets go of the file."""
         self._file.close()
 
+    def _trust(self, endpoints: Iterable[Endpoint], now: float) -> None:
+        """They may be there: nobody could tell us anything until now."""
+        for each in endpoints:
+            self._alive[each.name] = each, now + self.lease_s
+
     def _of(self, service: str) -> tuple[Endpoint, ...]:
-        return tuple(sorted(each for each, _ in self._alive.values() if each.service == service))
+        for those in (self._alive, self._lapsed):
+            found = sorted(each for each, _ in those.values() if each.service == service)
+            if found:
+                return tuple(found)
+        return ()
 
     def _list(self, services: Iterable[str]) -> None:
         """What changed is told first and written down second: a full disk must not keep callers

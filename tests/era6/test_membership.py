@@ -83,11 +83,19 @@ def test_who_takes_leave_is_gone_at_once(there, told):
 
 def test_if_nobody_is_left_the_last_one_stays(there, told):
     there.hear(ONE, url(1), "", 0.0)
-    there.hear(TWO, url(2), "", 1.0)
+    there.hear(TWO, url(2), "", 2.0)
     there.expire(2.0)
-    there.expire(3.0)
+    there.expire(4.0)
     assert names(there) == ["inventory-2"]
     assert told[-1] == ["inventory-2"]
+
+
+def test_if_all_fall_silent_one_after_the_other_all_stay(there, told):
+    there.hear(ONE, url(1), "", 0.0)
+    there.hear(TWO, url(2), "", 1.0)
+    assert there.expire(2.0) == [ONE]
+    assert there.expire(3.0) == [TWO]
+    assert names(there) == ["inventory-1", "inventory-2"]
 
 
 def test_if_all_fall_silent_at_once_all_stay(there):
@@ -97,11 +105,15 @@ def test_if_all_fall_silent_at_once_all_stay(there):
     assert names(there) == ["inventory-1", "inventory-2"]
 
 
-def test_the_first_who_comes_back_is_the_only_one(there):
+def test_when_the_first_comes_back_the_others_get_one_lease_more(there):
     there.hear(ONE, url(1), "", 0.0)
     there.hear(TWO, url(2), "", 0.0)
     there.expire(99.0)
     there.hear(TWO, url(2), "", 100.0)
+    there.hear(TWO, url(2), "", 101.0)
+    assert there.expire(101.9) == []
+    assert names(there) == ["inventory-1", "inventory-2"]
+    assert there.expire(102.0) == [ONE]
     assert names(there) == ["inventory-2"]
 
 

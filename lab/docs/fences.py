@@ -138,9 +138,15 @@ def graph(asked: Asked, md: Any) -> str:
     return plot.draw(drawn)
 
 
-@_fence("title", "ours")
+@_fence("title", "ours", "sides")
 def table(asked: Asked, md: Any) -> str:
-    """Figures as a table: lines of `what it is = name of the figure`; `ours` as in a plot."""
+    """Figures as a table: lines of `what it is = name of the figure`; `ours` as in a plot.
+
+    sides: `key = what it is called | ...`: a column for each, of the figure with {side} so filled.
+    """
+    sides = asked.values.get("sides")
+    if sides:
+        return figures_table.abreast(asked.need("title"), sides.split("|"), asked.names)
     return figures_table.draw(asked.need("title"), _ours(asked), asked.names)
 
 

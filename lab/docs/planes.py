@@ -148,7 +148,9 @@ def draw(title: str) -> str:
 
 
 def _row(row: dict[str, str]) -> str:
-    asked, ours, envoy, why = (escape(row[key]) for key in ("asked", "ours", "envoy", "why"))
+    asked, ours, envoy, why = (
+        escape(row[key]).replace("_", "_<wbr>") for key in ("asked", "ours", "envoy", "why")
+    )
     if ours == envoy:
         return f'<tr><th scope="row">{asked}</th><td colspan="2">both: {ours}</td><td></td></tr>'
     if not why:

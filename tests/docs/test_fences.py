@@ -15,6 +15,7 @@ from lab.docs import (
     changes,
     fences,
     figures,
+    figures_table,
     hostile,
     marks,
     plot,
@@ -213,6 +214,16 @@ def test_a_peer_that_never_finished_is_said_so(measured) -> None:
 )
 def test_numbers_have_the_digits_that_mean_something(value, said) -> None:
     assert figures.number(value) == said
+
+
+def test_two_sides_stand_abreast(measured, monkeypatch) -> None:
+    monkeypatch.setattr(figures, "load", lambda name, load=figures.load: load(name, measured))
+    sides = ["1% = one", "5% = five"]
+    html = figures_table.abreast("Speed", sides, ["speed = t/{side}/cubic"])
+    assert "<th>one</th><th>five</th>" in html
+    assert "<td>8\N{NO-BREAK SPACE}Mbit/s</td><td>6\N{NO-BREAK SPACE}Mbit/s</td>" in html
+    with pytest.raises(DocsError, match="t/9%/cubic"):
+        figures_table.abreast("Speed", ["9% = nine"], ["speed = t/{side}/cubic"])
 
 
 def test_a_plot_has_a_band_a_line_a_name_and_the_numbers(measured) -> None:

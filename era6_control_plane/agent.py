@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import signal
 import sys
 import time
@@ -189,7 +188,6 @@ class Agent:
 
 def main(config: Path, ready: Callable[[str], None]) -> None:
     """Until SIGTERM. ready: told `unix:PATH` once a certificate is served there."""
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its lines say nothing that ours do not
     told = read(config)
 
     async def run() -> None:

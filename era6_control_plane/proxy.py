@@ -172,6 +172,5 @@ def main(config: Path, ready: Callable[[str], None]) -> None:
     first whole configuration is in force. config: as node.read takes it.
     """
     allow_files()
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # it logs what we tell in our own words
     with suppress(KeyboardInterrupt):
         in_a_loop(lambda: Life(config, ready).run())

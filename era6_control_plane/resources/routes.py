@@ -29,7 +29,7 @@ from era6_control_plane.resources.parts import (
 )
 
 IDEMPOTENT = ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")  # RFC 9110, section 9.2.2
-ANYHOW = "connect-failure,refused-stream,reset,gateway-error"
+ANYHOW = "connect-failure,refused-stream,reset,5xx"
 NOT_EXECUTED = "connect-failure,refused-stream,retriable-status-codes"
 AGAIN = "[2-9]|[1-9][0-9]+"  # of the numbers of attempts
 SERVED_BY, CALLER = "x-served-by", "x-caller"

@@ -1,7 +1,7 @@
 """What ruling all sidecars from one place is good for, and what it costs: one who can fail."""
 
 from tests.promises.scenarios import control_plane as ruler
-from tests.promises.scenarios import joining, steering
+from tests.promises.scenarios import direct, joining, steering
 from tests.promises.table.cells import SECURE, STABLE, Absent, Cell, Promise
 
 ADMINISTRATOR = "there is one administrator"
@@ -18,6 +18,9 @@ BUILT_IN: dict[str, Cell] = dict.fromkeys(
     "012345",
     Absent("who may call whom stands in the code, the arguments or the file of who is called"),
 )
+A_WISH: dict[str, Cell] = dict.fromkeys(
+    "01234", Absent("nothing stands beside a service that one could go past: see a stranger's call")
+) | {"5": Absent("http_proxy is a wish, and its transparent mode an option: in era 6 it is on")}
 NOBODY_JOINS: dict[str, Cell] = dict.fromkeys(
     "012345", Absent("nobody is let in by a token: whoever has the secret, or a key, is in")
 )
@@ -88,6 +91,15 @@ ROWS = [
         steering.a_permission_is_withdrawn,
         BUILT_IN | {"6": True},
         trouble="elsewhere",
+    ),
+    Promise(
+        "a direct call",
+        "whoever calls a service without his sidecar, and without a name, is not answered, and on"
+        " the wire there is nothing but TLS",
+        SECURE,
+        direct.a_service_goes_past_its_sidecar,
+        A_WISH | {"6": True},
+        trouble="packets",
     ),
     Promise(
         "a stolen join token",

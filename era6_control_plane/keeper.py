@@ -18,71 +18,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from era5_sidecar.transparent import connected, use_mark
+from era5_sidecar.transparent import use_mark
 from era6_control_plane.bought import find
 from era6_control_plane.envoy import bootstrap, command
+from era6_control_plane.envoy_process import LOOK_S, Envoy, host_and_port
 from era6_control_plane.node import NodeConfig, read
 
-LOOK_S = 0.01
-ASK_S = 1.0  # its admin interface may be slow, once
-DRAIN_S = 1.0  # for callers to notice that it leaves
-END_S = 3.0
-NO_ANSWER = (OSError, ValueError, LookupError)  # TimeoutError is one of the first
 PAUSES_S = (0.0, 0.1, 0.5, 1.0)  # before it is started again, and again
-
-
-class Envoy:
-    """One process, and how it is asked."""
-
-    def __init__(self, process: asyncio.subprocess.Process, admin: str) -> None:
-        """admin: http://HOST:PORT of its admin interface."""
-        self.process = process
-        self.admin = admin
-
-    async def ready(self, inbound: str) -> bool:
-        """Returns when it serves: what it was told first is in force. False: it has ended."""
-        while self.process.returncode is None:
-            with suppress(*NO_ANSWER):
-                if await self._ask("GET", "/ready") == 200:
-                    _, writer = await _connect(*_host_and_port(inbound))
-                    writer.close()
-                    return True
-            await asyncio.sleep(LOOK_S)
-        return False
-
-    async def leave(self) -> None:
-        """Take no new connection, finish what has begun, end."""
-        if self.process.returncode is not None:
-            return
-        with suppress(*NO_ANSWER):
-            await self._ask("POST", "/drain_listeners?graceful")
-            await asyncio.sleep(DRAIN_S)
-        with suppress(ProcessLookupError):
-            self.process.send_signal(signal.SIGTERM)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self.process.wait(), END_S)
-            return
-        self.kill()
-
-    def kill(self) -> None:
-        """At once."""
-        with suppress(ProcessLookupError):
-            self.process.kill()
-
-    async def _ask(self, method: str, path: str) -> int:
-        """The status of its admin interface's answer; it takes HTTP/1.1 only."""
-        async with asyncio.timeout(ASK_S):
-            reader, writer = await _connect(*_host_and_port(self.admin))
-            try:
-                head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-                writer.write(head.encode())
-                return int((await reader.readline()).split()[1])
-            finally:
-                writer.transport.abort()
 
 
 class Keeper:
@@ -232,30 +178,17 @@ def say(line: str) -> None:
 
 def one_free(url: str) -> str:
     """Another port of the same host."""
-    host, _ = _host_and_port(url)
+    host, _ = host_and_port(url)
     with ExitStack() as held:
         return _free(f"http://{host}:0", held)
 
 
 def _free(url: str, held: ExitStack) -> str:
-    host, port = _host_and_port(url)
+    host, port = host_and_port(url)
     if port:
         return url
     listener = held.enter_context(socket.create_server((host, 0)))
     return f"http://{host}:{listener.getsockname()[1]}"
-
-
-def _host_and_port(url: str) -> tuple[str, int]:
-    host, _, port = url.partition("://")[2].rpartition(":")
-    return host, int(port)
-
-
-async def _connect(host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """As a sidecar's process connects, where the kernel leads all others elsewhere."""
-    marked = await connected(host, port)
-    if marked:
-        return await asyncio.open_connection(sock=marked)
-    return await asyncio.open_connection(host, port)
 
 
 def _without_proxies() -> dict[str, str]:

@@ -97,8 +97,9 @@ class Attendant:
         """Until leave is taken, or the connection is of a certificate that was."""
         while self._credential().pair is credential.pair:
             self._news.clear()
-            await attending.say(self._heartbeat())
-            if self._is_leaving:
+            heartbeat = self._heartbeat()
+            await attending.say(heartbeat)
+            if heartbeat.leaving:  # and not one that we began before we knew
                 await attending.finish()
                 return
             with suppress(TimeoutError):

@@ -2,15 +2,18 @@
 
 import asyncio
 import time
+from random import Random
 
 import pytest
 from cryptography import x509
 
+from era6_control_plane.attending import Attendant
 from era6_control_plane.citadel import OWN_LIFE_S, Citadel
 from era6_control_plane.membership import Membership
 from era6_control_plane.pace import AT_ONCE, MOST_A_SECOND
 from era6_control_plane.pilot_link import Attending, channel
 from era6_control_plane.wall_clock import wait_until
+from era6_control_plane.words import Heartbeat
 from tests.era6.join_server import Clock
 from tests.era6.test_enrolment import beat, joined, run, until
 
@@ -85,3 +88,32 @@ def test_a_host_that_slept_finds_out_that_the_moment_is_over():
         await asyncio.wait_for(waiting, 5)
 
     asyncio.run(test())
+
+
+def test_who_is_told_to_leave_in_the_middle_of_a_heartbeat_says_so_with_another_one():
+    said, is_ending = [], False
+
+    class Shown:
+        pair = "of that moment"
+
+    class Stream:
+        async def say(self, heartbeat):
+            nonlocal is_ending
+            said.append(heartbeat.leaving)
+            is_ending = True
+            attendant.leave()
+
+        async def finish(self):
+            said.append("the end")
+
+    attendant = Attendant(
+        "https://127.0.0.1:1",
+        0.01,
+        lambda: Shown,
+        lambda: Heartbeat(leaving=is_ending),
+        lambda instruction: None,
+        Random(7),
+        said.append,
+    )
+    asyncio.run(asyncio.wait_for(attendant._beat(Stream(), Shown), 5))
+    assert said == [False, True, "the end"]

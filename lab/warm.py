@@ -34,10 +34,15 @@ from lab.wire.namespaces import Host
 ASKING_S = 15.0  # for the first role it imports all libraries, on a loaded machine
 ANSWER_BYTES = 16  # a pid, or an exit code
 LOOK_S = 0.05  # how long who waits for an end keeps others from looking
-LIBRARIES = {name.partition(".")[0] for name in zygote.LIBRARIES}
-ROLES = ("registry", "inventory", "orders", "supervisor", "life")  # modules of an era, if there
+LIBRARIES = {name.partition(".")[0] for name in zygote.LIBRARIES} | {"envoy", "google", "grpc"}
+ROLES = (  # modules of an era, if there
+    *("registry", "inventory", "orders", "supervisor", "life"),
+    *("pilot", "agent", "sidecar", "proxy"),
+)
 WIRES = ("lab.wire.portable", "lab.wire.pump", "lab.wire.hold", "lab.wire.trace", "lab.relay.shell")
 OF_THE_ROLE = ("PYTHONPATH", "PYTHONSAFEPATH")  # all else of PYTHON... is read as Python starts
+READ_EARLY = ("PYTHON", "GRPC_", "PROTOCOL_BUFFERS_", "TEMPORARILY_DISABLE_PROTOBUF_")
+UNSET = {"GRPC_VERBOSITY": "NONE"}  # as era 6 has it where nobody says otherwise
 
 
 class WarmProcess:
@@ -197,9 +202,9 @@ class WarmStarts:
 
 
 def interpreter_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """What Python reads of its environment before any module of ours runs."""
-    own = (name for name in environment if name.startswith("PYTHON"))
-    return {name: environment[name] for name in own if name not in OF_THE_ROLE}
+    """What Python, and gRPC as it is imported, read of their environment before a role runs."""
+    early = (name for name in environment if name.startswith(READ_EARLY))
+    return UNSET | {name: environment[name] for name in early if name not in OF_THE_ROLE}
 
 
 def own_modules() -> list[str]:

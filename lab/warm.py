@@ -236,6 +236,11 @@ def start(argv: Sequence[str], environment: Mapping[str, str], host: Host | None
     return starts(argv, environment, host)
 
 
-def fork(argv: Sequence[str], files: Sequence[int], folder: Path) -> WarmProcess | None:
+def fork(
+    argv: Sequence[str],
+    files: Sequence[int],
+    folder: Path,
+    environment: Mapping[str, str] = os.environ,
+) -> WarmProcess | None:
     """For the wire's process: see `WarmStarts.fork`; None also if it is not switched on."""
-    return _shared.fork(argv, os.environ, files, folder=folder) if _shared else None
+    return _shared.fork(argv, environment, files, folder=folder) if _shared else None

@@ -1,7 +1,6 @@
 """A real agent beside an application and a proxy that a test plays: for tests."""
 
 import asyncio
-import sys
 import time
 from contextlib import asynccontextmanager, suppress
 
@@ -13,6 +12,7 @@ from envoy.service.secret.v3 import sds_pb2_grpc
 from era6_control_plane.identity import named_in
 from era6_control_plane.names import AUTHORITIES, OWN_CERTIFICATE, SDS
 from tests.era6.join_server import running
+from tests.era6.roles import hear
 
 INBOUND = "http://127.0.0.1:15006"
 NODE = """\
@@ -54,13 +54,7 @@ class Beside:
             (self.folder / "token").write_text(f"{token}\n")
 
     async def start(self):
-        argv = [sys.executable, "-m", "era6_control_plane", "agent"]
-        self._process = await asyncio.create_subprocess_exec(
-            *argv,
-            *("--config", str(self.folder / "node.toml")),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
+        self._process = await hear("agent", "--config", str(self.folder / "node.toml"))
         self._hearing = asyncio.create_task(self._hear())
 
     async def ready(self):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -14,9 +13,9 @@ from era6_control_plane import pilot_link, requests_to_sign
 from era6_control_plane.mesh_client import ControlPlane
 from era6_control_plane.talk import Mode
 from era6_control_plane.words import Application
+from tests.era6.roles import hear
 from tests.era6.xds_client import Talk
 
-ROOT = Path(__file__).parents[2]
 ANYWHERE = {"nodes": "https://127.0.0.1:0", "join": "https://127.0.0.1:0"}
 INTENT = """\
 [services.orders]
@@ -49,17 +48,14 @@ class PilotProcess:
         """Returns when it is ready."""
         ports = [part for name, url in self.at.items() for part in (f"--{name}", url)]
         more = ["--state", str(self.state), "--intent", str(self.folder / "intent.toml")]
-        command = [sys.executable, "-m", "era6_control_plane", "pilot", *more, *ports]
-        pipe = asyncio.subprocess.PIPE
-        self.process = await asyncio.create_subprocess_exec(
-            *command, cwd=ROOT, stdout=pipe, stderr=pipe
-        )
+        self.process = await hear("pilot", *more, *ports)
         self._hearing = asyncio.ensure_future(self._hear())
         while line := (await asyncio.wait_for(self.process.stdout.readline(), 20)).decode():
             if " listens " in line:
                 self.at = dict(part.split("=", 1) for part in line.split()[2:])
             if " ready " in line:
                 return
+        await self._hearing  # or what it said last may be on its way
         raise AssertionError(self.said)
 
     async def stop(self, kill: bool = False) -> int:

@@ -10,8 +10,6 @@ import os
 import queue
 import shutil
 import socket
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -49,8 +47,8 @@ from era6_control_plane.names import (
 )
 from era6_control_plane.snapshot import Resource, Snapshot
 from tests.era5.running import ask, until
+from tests.era6.roles import Begun, begin
 
-ROOT = Path(__file__).parents[2]
 PATIENCE_S = 10.0
 ORDER = (CDS, EDS, SDS, LDS, RDS)
 FILE = """
@@ -223,7 +221,7 @@ class Place:
         self.node = Node(f"{service}-1", service, version, self.url, outbound, app)
         self.ruler = Ruler(Snapshot())
         self.agent = Ruler(Snapshot())
-        self.process: subprocess.Popen[str] | None = None
+        self.process: Begun | None = None
         told = FILE.format(
             service=service, version=version, app=app, folder=self.folder, **self.ports
         )
@@ -250,14 +248,8 @@ class Place:
 
     def launch(self, role: str = "proxy", **environment: str) -> None:
         with (self.folder / "stderr").open("a") as stderr:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "era6_control_plane", role, "--config", self.file],
-                cwd=ROOT,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                text=True,
-                env={**os.environ, **environment},
-            )
+            asked = (role, "--config", str(self.file))
+            self.process = begin(*asked, stderr=stderr.fileno(), **environment)
 
     def wait_ready(self) -> None:
         for line in self.process.stdout:
@@ -288,9 +280,7 @@ class Place:
 
     def close(self) -> None:
         if self.process:
-            self.process.kill()
-            self.process.wait()
-            self.process.stdout.close()
+            self.process.end()
         for each in (self.ruler, self.agent):
             with contextlib.suppress(AttributeError):
                 each.stop()

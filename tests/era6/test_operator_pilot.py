@@ -2,42 +2,32 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from era6_control_plane.mesh_client import ControlPlane, Refused
 from tests.era6.operators import PATIENCE_S
+from tests.era6.roles import Begun, begin
 
-ROOT = Path(__file__).parents[2]
 ONE = "[services.a]\nsettle_s = {}\n"
 WRITERS = 4
 
 
 @contextmanager
-def pilot(folder: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], ControlPlane]]:
+def pilot(folder: Path) -> Iterator[tuple[Begun, ControlPlane]]:
     """One that is ready; killed at the end of the block."""
     state, anywhere = folder / "state", "https://127.0.0.1:0"
     listens = ["--nodes", anywhere, "--join", anywhere, "--operator", f"unix:{folder}/operator"]
-    command = [sys.executable, "-m", "era6_control_plane", "pilot", "--state", str(state)]
-    process = subprocess.Popen(
-        [*command, *listens, *more], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        text=True,
-    )  # fmt: skip
+    process = begin("pilot", "--state", str(state), *listens)
     try:
         while "ready" not in (line := process.stdout.readline()):
             assert line, "it ended before it was ready"
         yield process, ControlPlane(f"unix:{folder}/operator", str(state / "operator.token"))
     finally:
-        process.kill()
-        process.wait(PATIENCE_S)
-        process.stdout.close()
+        process.end()
 
 
 def test_what_was_accepted_is_in_force_after_a_kill(tmp_path):
@@ -84,16 +74,3 @@ def test_an_intent_of_five_thousand_routes_keeps_nobody_waiting_for_long(tmp_pat
             longest_s = max(longest_s, time.monotonic() - begin)
         assert applying.result()["revision"] == 2
     assert longest_s < 5.0
-
-
-def test_two_control_planes_of_one_state_do_not_overwrite_each_other(tmp_path):
-    with pilot(tmp_path) as (_, there):
-        there.ask("PUT", "/intent", {"text": ONE.format(1), "who": "ada"})
-        (tmp_path / "operator").rename(tmp_path / "first")
-        with pilot(tmp_path) as (_, other):
-            other.ask("PUT", "/intent", {"text": ONE.format(2), "who": "bob"})
-            first = ControlPlane(
-                f"unix:{tmp_path}/first", str(tmp_path / "state" / "operator.token")
-            )
-            with pytest.raises(Refused, match="revision 2 is the newest, and not 1"):
-                first.ask("PUT", "/intent", {"text": ONE.format(3), "who": "ada"})

@@ -1,7 +1,6 @@
 """A whole node with a real Envoy: its agent, its certificates, and the pilot's port behind mTLS."""
 
 import asyncio
-import sys
 import time
 from contextlib import asynccontextmanager
 
@@ -10,6 +9,7 @@ import pytest
 from lab.hostile.proxies.start import free_port
 from tests.era6.pilot_process import INTENT, pilot
 from tests.era6.real_envoy import backend, binary
+from tests.era6.roles import hear
 
 PATIENCE_S = 20.0
 NODE = """\
@@ -37,20 +37,14 @@ state = "agent"
 @asynccontextmanager
 async def role(name, folder):
     """A process of this node; gives what it said, a list that grows."""
-    command = [sys.executable, "-m", "era6_control_plane", name]
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        *("--config", str(folder / "node.toml")),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
+    process = await hear(name, "--config", str(folder / "node.toml"))
     said = []
 
-    async def hear():
-        while line := (await process.stdout.readline()).decode():
+    async def note(reader):
+        while line := (await reader.readline()).decode():
             said.append(line.rstrip())
 
-    hearing = asyncio.ensure_future(hear())
+    hearing = asyncio.gather(note(process.stdout), note(process.stderr))
     try:
         yield said
     finally:

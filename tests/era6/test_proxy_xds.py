@@ -271,8 +271,8 @@ def test_a_sidecar_keeps_its_proxy_running_and_upgrades_it(pair):
     os.kill(proxy, signal.SIGKILL)
     until(lambda: proxy not in _children(pair.orders.process.pid))
     assert pair.orders.status() == 200  # it waits, and is not refused
+    [second] = _children(pair.orders.process.pid)  # before there are two, for a moment
     pair.orders.process.send_signal(signal.SIGUSR2)
-    [second] = _children(pair.orders.process.pid)
     until(lambda: second not in _children(pair.orders.process.pid))
     assert pair.orders.status() == 200
 

@@ -18,6 +18,7 @@ from era5_sidecar.waiting import TooLate
 LAST_ANSWER = b"Connection: close\r\n"
 UNCERTAIN = b"X-Certain: false\r\n"  # in the answer to what was perhaps executed before, too
 MOST_KEPT_BYTES = 65536  # of an answer that is judged before it is relayed
+SHORT_BYTES = 4096  # an answer of no more is waited for, as its caller would do anyhow
 
 
 class Question:
@@ -94,7 +95,8 @@ async def ask(
             caller.is_spent = True  # the rest of the body stands before the next request
         if endpoint.service and head.special.get(b"x-certain") == b"false":
             added = UNCERTAIN  # its sidecar knows of a try that we do not
-        if 0 <= head.size <= len(up.buffer):  # the usual case: all of it is here already
+        await _short_rest(up, head, caller)
+        if 0 <= head.size <= len(up.buffer):  # the usual case: all of it is here
             _relay_whole(up, head, caller, added)
         else:
             await _relay_pieces(up, head, caller, limits, added)
@@ -142,6 +144,16 @@ def _answer(raw: bytes | None, question: Question, limits: LimitsConfig) -> Resp
     return head
 
 
+async def _short_rest(up: ToUpstream, head: ResponseHead, caller: FromCaller) -> None:
+    """Who dies after the head of a short answer has not answered: another can still be asked."""
+    while len(up.buffer) < head.size <= SHORT_BYTES:
+        if caller.is_lost:
+            raise CallerGone
+        if up.is_over:
+            raise ConnectionLost(f"{up.endpoint.instance.name}: it ended in mid-answer")
+        await up.more()
+
+
 def _relay_whole(up: ToUpstream, head: ResponseHead, caller: FromCaller, added: bytes) -> None:
     caller.has_answer = True
     if caller.is_spent:
@@ -159,9 +171,8 @@ async def _relay_pieces(
         added += LAST_ANSWER
     caller.has_answer = True
     caller.write(b"%b%b\r\n" % (head.start(), added))
-    longest_s = limits.body_s
-    sends = Patience(longest_s, longest_s, 0)  # an answer may trickle, as one of events does
-    reads = Patience(longest_s, longest_s, limits.least_body_bytes_per_s)
+    sends = Patience(limits.body_s, limits.body_s, 0)  # it may trickle, as one of events does
+    reads = Patience(limits.body_s, limits.body_s, limits.least_body_bytes_per_s)
     await relay(Body(up, head.size), up, caller, sends, reads)
 
 

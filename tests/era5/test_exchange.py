@@ -187,7 +187,7 @@ def test_interim_answers_end_here(house):
 @pytest.mark.parametrize(
     "head",
     [
-        b"Content-Length: 9\r\n\r\nabc",
+        b"Content-Length: 9999\r\n\r\nabc",
         b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
         b"\r\nabc",
     ],
@@ -199,6 +199,36 @@ def test_an_answer_that_is_cut_never_reads_as_whole(house, head):
     up.leave()
     assert caller.heard.endswith((b"abc", b"abc\r\n"))
     assert caller.is_cut
+    settled(house)
+
+
+def test_a_short_one_that_is_cut_was_none_and_another_is_asked(monkeypatch):
+    house = built(monkeypatch, instances=2)
+    caller, up = asked_once(house)
+    up.say(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")
+    up.leave()
+    assert caller.heard == b""
+    assert house.asked[1].instance != up.instance
+    house.asked[1].say(OK)
+    assert caller.heard.endswith(b"\r\n\r\nok")
+    settled(house)
+
+
+def test_what_may_not_be_asked_twice_is_told_to_be_uncertain(house):
+    caller, up = asked_once(house, POST)
+    up.say(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
+    up.leave()
+    assert problem(caller)["certain"] is False
+    assert "it ended in mid-answer" in problem(caller)["detail"]
+    settled(house)
+
+
+def test_one_that_comes_in_pieces_is_relayed_as_one(house):
+    caller, up = asked_once(house)
+    for piece in (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", b"abcd", b"efghi"):
+        assert caller.heard == b""
+        up.say(piece)
+    assert caller.heard.endswith(b"\r\n\r\nabcdefghi")
     settled(house)
 
 

@@ -37,7 +37,7 @@ from era6_control_plane.pilot_link import JOIN_OPTIONS
 from era6_control_plane.ruling import Ruling
 from era6_control_plane.telling import Telling
 from era6_control_plane.voice import Voice
-from era6_control_plane.xds import OPTIONS
+from era6_control_plane.xds import NODE_OPTIONS
 
 ONLY_OURS = 0o700
 GRACE_S = 0.5  # for calls under way when it stops
@@ -152,7 +152,7 @@ async def _serve(
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    for_nodes = grpc.aio.server(options=OPTIONS)
+    for_nodes = grpc.aio.server(options=NODE_OPTIONS)
     for_joining = grpc.aio.server(options=JOIN_OPTIONS)
     pilot.telling.discovery.add_ads(for_nodes)
     for_nodes.add_generic_rpc_handlers((pilot.enrolment.node_handler(),))

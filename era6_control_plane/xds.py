@@ -31,6 +31,9 @@ OPTIONS = (
     ("grpc.http2.ping_timeout_ms", KEEPALIVE_MS),
     ("grpc.http2.max_pings_without_data", 0),
 )
+# Of the pilot's: a connection shows the certificate of its first moment. Streams stay on an old one
+# until that ends, new ones are begun on another: Envoy would try the ended one again, for ever.
+NODE_OPTIONS = (*OPTIONS, ("grpc.max_connection_age_ms", 2000))
 MOST_STREAMS = 1000
 MOST_OF_ONE = 8  # of one node, whatever it says or does not: it must not shut all others out
 GOODBYE_S = 0.5

@@ -28,6 +28,7 @@ from era6_control_plane.words import (
 )
 
 LOOK_EVERY_S = 0.1
+DEAF_S = 0.5  # who hears nobody for so long must not say that others were silent
 
 
 class Enrolment:
@@ -89,7 +90,10 @@ class Enrolment:
         self._citadel.on_change = wake
         while True:
             self.look()
+            began = self._clock()
             await asyncio.sleep(LOOK_EVERY_S)
+            if (now := self._clock()) > began + DEAF_S:  # we stood still; what they said is waiting
+                self._membership.renew(now)
 
     def look(self) -> None:
         """What time alone changes."""

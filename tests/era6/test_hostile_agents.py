@@ -7,6 +7,7 @@ from random import Random
 import pytest
 from cryptography import x509
 
+from era6_control_plane import enrolment
 from era6_control_plane.attending import Attendant
 from era6_control_plane.citadel import OWN_LIFE_S, Citadel
 from era6_control_plane.membership import Membership
@@ -15,7 +16,7 @@ from era6_control_plane.pilot_link import Attending, channel
 from era6_control_plane.wall_clock import wait_until
 from era6_control_plane.words import Heartbeat
 from tests.era6.join_server import Clock
-from tests.era6.test_enrolment import beat, joined, run, until
+from tests.era6.test_enrolment import URL, beat, joined, run, until
 
 TWICE_WRITTEN = ["http://127.0.0.1:080", "http://127.0.0.1:00080"]
 
@@ -117,3 +118,39 @@ def test_who_is_told_to_leave_in_the_middle_of_a_heartbeat_says_so_with_another_
     )
     asyncio.run(asyncio.wait_for(attendant._beat(Stream(), Shown), 5))
     assert said == [False, True, "the end"]
+
+
+def test_a_control_plane_that_stood_still_takes_nobody_for_silent(tmp_path, monkeypatch):
+    monkeypatch.setattr(enrolment, "LOOK_EVERY_S", 0.01)
+
+    async def scenario(pilot):
+        looks = 0
+        look = pilot.enrolment.look
+
+        def counted():
+            nonlocal looks
+            looks += 1
+            look()
+
+        async def some_looks():
+            wanted = looks + 3
+            await until(lambda: looks >= wanted)
+
+        pilot.enrolment.look = counted
+        for number in (1, 2):
+            pilot.membership.hear(("inventory", f"inventory-{number}"), URL, "v1", pilot.clock())
+        running = asyncio.create_task(pilot.enrolment.run())
+        await some_looks()
+        pilot.clock.now += 60.0  # SIGSTOP, or a disk that is slow
+        await some_looks()
+        pilot.membership.hear(("inventory", "inventory-1"), URL, "v1", pilot.clock())
+        await some_looks()
+        assert pilot.names() == ["inventory-1", "inventory-2"]
+        for _ in range(5):
+            pilot.clock.now += 0.45  # but time that goes by as it should counts
+            pilot.membership.hear(("inventory", "inventory-1"), URL, "v1", pilot.clock())
+            await some_looks()
+        assert pilot.names() == ["inventory-1"]
+        running.cancel()
+
+    run(scenario, tmp_path)

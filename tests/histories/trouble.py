@@ -33,6 +33,9 @@ def troubles(stage: Stage) -> Iterator[Callable[[], None]]:
         yield lambda: stage.kill(two + SUFFIX)
         yield lambda: stage.kill("orders" + SUFFIX)
         yield lambda: proxy_paused(stage, three, 0.8)
+    if stage.era.has_control_plane:
+        yield lambda: killed(stage, "pilot", 0.2)
+        yield lambda: told_otherwise(stage, two)
     if stage.form == "portable":
         yield lambda: black_hole(stage, three, 0.8)
         yield lambda: killed(stage, "orders", 0.0)
@@ -60,6 +63,19 @@ def proxy_paused(stage: Stage, role: str, still_s: float) -> None:
     time.sleep(still_s)
     for pid in proxies:
         os.kill(pid, signal.SIGCONT)
+
+
+def told_otherwise(stage: Stage, instance: str) -> None:
+    """All proxies are told to ask in another way while they ask, and an instance takes leave and
+    comes back meanwhile; then all is as before.
+    """
+    operator = stage.operator
+    said = operator.intent()
+    operator.change("services.inventory.client.try_timeout_s", 0.3)
+    stage.terminate(instance)
+    operator.obeyed(operator.change("services.inventory.client.balancer.kind", "round_robin"))
+    stage.restart(instance)
+    operator.obeyed(operator.apply(said))
 
 
 def answers_lost(stage: Stage, silent_s: float) -> None:

@@ -1,8 +1,10 @@
 """HTTP as anybody on the network can speak it, from here or from inside orders' host.
 
-`python -m tests.promises.web` reads a request from stdin as JSON and prints the answer as JSON.
+`python -m tests.promises.web` reads a request from stdin as JSON and prints the answer as JSON,
+wherever the kernel of that host leads those who live there.
 """
 
+import _socket
 import http.client
 import json
 import socket
@@ -13,6 +15,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from lab.wire.divert import MARK
 
 ANSWER_S = 10.0
 
@@ -107,5 +111,16 @@ def with_token(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"} if token else {}
 
 
+def be_anywhere() -> None:
+    """No rule of this host's holds for what this process sends: whom it plays is elsewhere."""
+    socket.socket.connect = _marked  # type: ignore[method-assign]
+
+
+def _marked(line: socket.socket, address: Any) -> None:
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, MARK)
+    _socket.socket.connect(line, address)
+
+
 if __name__ == "__main__":
+    be_anywhere()
     print(json.dumps(asdict(exchange(Request(**json.load(sys.stdin))))))

@@ -10,7 +10,7 @@ from era5_sidecar.config import LimitsConfig
 from era5_sidecar.connection import NEVER, Cut
 from era5_sidecar.endpoint import Endpoint, ToUpstream
 from era5_sidecar.fields import BadMessage
-from era5_sidecar.http1 import UNTIL_CLOSE, RequestHead, ResponseHead
+from era5_sidecar.http1 import UNTIL_CLOSE, RequestHead, ResponseHead, answer_head
 from era5_sidecar.refusals import refused_by_peer
 from era5_sidecar.upload import CallerGone, FromCaller, Upload
 from era5_sidecar.waiting import TooLate
@@ -95,7 +95,8 @@ async def ask(
             caller.is_spent = True  # the rest of the body stands before the next request
         if endpoint.service and head.special.get(b"x-certain") == b"false":
             added = UNCERTAIN  # its sidecar knows of a try that we do not
-        await _short_rest(up, head, caller)
+        if len(up.buffer) < head.size <= SHORT_BYTES:
+            await _short_rest(up, head, caller)
         if 0 <= head.size <= len(up.buffer):  # the usual case: all of it is here
             _relay_whole(up, head, caller, added)
         else:
@@ -138,7 +139,7 @@ class Stale(ConnectionLost):
 def _answer(raw: bytes | None, question: Question, limits: LimitsConfig) -> ResponseHead:
     if raw is None:
         raise Cut("the end came before an answer")
-    head = ResponseHead(raw, question.head.method, limits.most_headers)
+    head = answer_head(raw, question.head.method, limits.most_headers)
     if head.status == 101:
         raise BadMessage("it changes to a protocol that nobody asked for")
     return head
@@ -146,7 +147,7 @@ def _answer(raw: bytes | None, question: Question, limits: LimitsConfig) -> Resp
 
 async def _short_rest(up: ToUpstream, head: ResponseHead, caller: FromCaller) -> None:
     """Who dies after the head of a short answer has not answered: another can still be asked."""
-    while len(up.buffer) < head.size <= SHORT_BYTES:
+    while len(up.buffer) < head.size:
         if caller.is_lost:
             raise CallerGone
         if up.is_over:
@@ -158,19 +159,19 @@ def _relay_whole(up: ToUpstream, head: ResponseHead, caller: FromCaller, added: 
     caller.has_answer = True
     if caller.is_spent:
         added += LAST_ANSWER
-    caller.write(b"%b%b\r\n%b" % (head.start(), added, up.buffer[: head.size]))
+    caller.write(b"%b%b\r\n%b" % (head.start, added, up.buffer[: head.size]))
     up.buffer = up.buffer[head.size :]
 
 
 async def _relay_pieces(
     up: ToUpstream, head: ResponseHead, caller: FromCaller, limits: LimitsConfig, added: bytes
 ) -> None:
-    if head.size == UNTIL_CLOSE:
-        head.have_chunks()  # else nobody after us could tell its end from a break
+    # without chunks nobody after us could tell its end from a break
+    start = head.with_chunks() if head.size == UNTIL_CLOSE else head.start
     if caller.is_spent:
         added += LAST_ANSWER
     caller.has_answer = True
-    caller.write(b"%b%b\r\n" % (head.start(), added))
+    caller.write(b"%b%b\r\n" % (start, added))
     sends = Patience(limits.body_s, limits.body_s, 0)  # it may trickle, as one of events does
     reads = Patience(limits.body_s, limits.body_s, limits.least_body_bytes_per_s)
     await relay(Body(up, head.size), up, caller, sends, reads)

@@ -65,12 +65,16 @@ LISTS = (
     b"tracestate",
     b"baggage",
 )  # more than one line of these is one list
+NO_FIELD = "a field line that is not NAME: VALUE"
 OF_A_PROXY = b"x-envoy-"  # what real sidecars tell each other
 NEVER_NOMINATED = frozenset(  # `Connection: authorization` must not take it away (RFC 9110, 7.6.1)
     (b"authorization", b"cookie", b"content-type", b"content-encoding", b"cache-control", *FRAMING)
 )
 
+NEW_EACH_TIME = b"traceparent"  # its lines are not like any before, so none is remembered
+
 _known: dict[bytes, Meaning] = {}
+_names: dict[bytes, tuple[bytes, Meaning | None]] = {}  # in lower case; None: its value matters
 
 
 def sort(lines: Sequence[bytes], *first: bytes) -> tuple[list[bytes], dict[bytes, bytes]]:
@@ -96,24 +100,37 @@ def sort(lines: Sequence[bytes], *first: bytes) -> tuple[list[bytes], dict[bytes
 def _learn(line: bytes) -> Meaning:
     """What a line means. Raises BadMessage if it is none."""
     name, colon, value = line.partition(b":")
-    if not colon or not TOKEN.fullmatch(name):
-        raise BadMessage("a field line that is not NAME: VALUE")
+    if not colon:
+        raise BadMessage(NO_FIELD)
+    lower, meaning = _names.get(name) or _learn_name(name)
     if value.translate(None, GOOD):
         raise BadMessage("a field with a byte that none has, or a line that does not end in CRLF")
-    lower, meaning = name.lower(), KEEP
-    # WSGI and CGI cannot tell "_" from "-" in a name: X_Caller would pass for X-Caller
-    is_a_proxys = lower.startswith(OF_A_PROXY) and lower not in OWN
-    if b"_" in name or lower in DROPPED or is_a_proxys:
-        meaning = DROP
-    elif lower == b"connection" and value.strip(b" \t").lower() == b"keep-alive":
-        meaning = DROP  # it says what goes without saying
-    elif lower in OWN:
-        meaning = lower, value.strip(b" \t"), OWN[lower]
-    if len(line) <= LONGEST_KNOWN:
+    if meaning is None:
+        value = value.strip(b" \t")
+        meaning = lower, value, OWN[lower]
+        if lower == b"connection" and value.lower() == b"keep-alive":
+            meaning = DROP  # it says what goes without saying
+    if len(line) <= LONGEST_KNOWN and lower != NEW_EACH_TIME:
         if len(_known) >= MOST_KNOWN:
             _known.clear()
         _known[line] = meaning
     return meaning
+
+
+def _learn_name(name: bytes) -> tuple[bytes, Meaning | None]:
+    """It in lower case, and what its lines mean; None: see the value. Raises BadMessage."""
+    if not TOKEN.fullmatch(name):
+        raise BadMessage(NO_FIELD)
+    lower = name.lower()
+    meaning: Meaning | None = None if lower in OWN else KEEP
+    # WSGI and CGI cannot tell "_" from "-" in a name: X_Caller would pass for X-Caller
+    if b"_" in name or lower in DROPPED or (meaning and lower.startswith(OF_A_PROXY)):
+        meaning = DROP
+    if len(name) <= LONGEST_KNOWN:
+        if len(_names) >= MOST_KNOWN:
+            _names.clear()
+        _names[name] = lower, meaning
+    return lower, meaning
 
 
 def _joined(name: bytes, before: bytes, value: bytes) -> bytes:

@@ -69,11 +69,10 @@ class Admission:
         if bucket is not None and not bucket.try_take(now):
             raise QuotaExceeded(f"the quota of {caller or 'customers'} is used up for now",
                                 bucket.retry_after_s(now))  # fmt: skip
-        deadline = Deadline.after(now, config.deadline_s)
-        told = request.special.get(b"x-deadline-ms")  # it can only be sooner, so anybody's counts
-        if told is not None:
-            deadline = _sooner(deadline, told, now)
-        return deadline
+        told = request.special.get(b"x-deadline-ms")
+        if told is None:
+            return Deadline.after(now, config.deadline_s)
+        return _sooner(told, config.deadline_s, now)
 
     def look_again(self, deadline: Deadline, now: float) -> None:
         """A body may take long to arrive, and others come in meanwhile.
@@ -107,14 +106,16 @@ class Admission:
         )
 
 
-def _sooner(most: Deadline, told: bytes, now: float) -> Deadline:
+def _sooner(told: bytes, most_s: float, now: float) -> Deadline:
+    """What a caller says of it; anybody's word counts, as it can only make it sooner."""
     try:
-        deadline = most.sooner(Deadline.parse(told.decode("latin-1"), now))
+        deadline = Deadline.parse(told.decode("latin-1"), now)
     except BadDeadline as error:
         raise BadMessage(str(error)) from error
-    if deadline.left_s(now) <= 0:
+    left_s = deadline.left_s(now)
+    if left_s <= 0:
         raise DeadlinePassed("the deadline has passed: nothing was done")
-    return deadline
+    return deadline if left_s < most_s else Deadline.after(now, most_s)
 
 
 class Call:

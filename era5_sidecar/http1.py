@@ -7,7 +7,8 @@ disagree about the end of a message, its tail becomes the next one (request smug
    is refused, hop-by-hop fields and all that only this hop may say are left out.
 2. Nothing is repaired. A line end that is not CRLF, a name that is no token, a length that is not
    plain digits: the message is refused (RFC 9112, sections 2.2, 5.1, 6.3).
-3. What fields mean is in fields.py, where the end of a body is found stands below.
+3. What a request's first line means is in request_line.py, what fields mean in fields.py; where the
+   end of a body is found stands below.
 """
 
 import re
@@ -17,23 +18,21 @@ from era5_sidecar.fields import (
     LONGEST_KNOWN,
     MOST_KNOWN,
     NEVER_NOMINATED,
-    TOKEN,
     BadMessage,
     sort,
 )
+from era5_sidecar.request_line import request_line
 
 HOST = re.compile(rb"[A-Za-z0-9._~-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
-TARGET = re.compile(rb"/[\x21\x22\x24-\x7e]*")  # origin-form; "#" never leaves a client
-ABSOLUTE = re.compile(rb"http://([^/?#]*)([/?][\x21\x22\x24-\x7e]*)?", re.IGNORECASE)
 STATUS_LINE = re.compile(rb"HTTP/1\.[01] [1-5][0-9][0-9](?: [\t\x20-\x7e\x80-\xff]*)?")
-METHODS = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"PATCH", b"OPTIONS"))
 IDEMPOTENT = frozenset((b"GET", b"HEAD", b"PUT", b"DELETE", b"OPTIONS"))  # RFC 9110, 9.2.2
-TUNNELS = (b"CONNECT", b"TRACE")  # one asks for a way past us, the other to be told secrets
 MOST_DIGITS = 18  # of a length: below 2**63
 CHUNKED = -1
 UNTIL_CLOSE = -2
+MOST_ANSWERS = 256  # heads that are remembered: within a second many answers begin alike
+LONGEST_ANSWER = 512
 
-
+_answers: dict[tuple[bytes, bytes, int], "ResponseHead"] = {}
 _hosts: set[bytes] = set()
 _statuses: dict[bytes, tuple[int, bool, bytes]] = {}
 
@@ -46,19 +45,13 @@ class RequestHead:
     def __init__(self, head: bytes, most_fields: int) -> None:
         """head: without the empty line. Raises BadMessage."""
         lines = _lines_of(head, most_fields)
-        parts = lines.pop(0).split(b" ")
-        if len(parts) != 3 or parts[2] != b"HTTP/1.1":
-            raise _bad_request_line(parts)
-        self.method, self.target, _ = parts
-        if self.method not in METHODS:
-            raise _bad_method(self.method)
+        self.method, host, self.target = request_line(lines.pop(0))
         self.kept, self.special = sort(lines)
         special = self.special
-        host = special.get(b"host")
-        if host is None:
+        named = special.get(b"host")
+        if named is None:
             raise BadMessage("no Host; accepted: exactly one (RFC 9112, 3.2)")
-        if not TARGET.fullmatch(self.target):
-            self.target, host = _absolute(self.method, self.target, host)
+        host = named if host is None else host
         self.host = host if host in _hosts else _checked_host(host)
         self.size = _framing(special, 0)
         options = special.get(b"connection")
@@ -87,9 +80,12 @@ class RequestHead:
 
 
 class ResponseHead:
-    """An answer as far as its head tells. `size` of its body: bytes, CHUNKED or UNTIL_CLOSE."""
+    """An answer as far as its head tells. `size` of its body: bytes, CHUNKED or UNTIL_CLOSE.
 
-    __slots__ = ("is_last", "kept", "size", "special", "status")
+    start: the head as it goes on, without its end. Nobody changes it: see `answer_head`.
+    """
+
+    __slots__ = ("is_last", "size", "special", "start", "status")
 
     def __init__(self, head: bytes, method: bytes, most_fields: int) -> None:
         """method: of the request, as HEAD changes the framing. Raises BadMessage."""
@@ -97,34 +93,47 @@ class ResponseHead:
         first = lines.pop(0)
         self.status, is_old, first = _statuses.get(first) or _learn_status(first)
         status = self.status
-        self.kept, self.special = sort(lines, first)
+        kept, self.special = sort(lines, first)
         special = self.special
         self.size = size = _framing(special, UNTIL_CLOSE)
         if status < 200 or status in (204, 304) or method == b"HEAD":
             self.size = size = 0  # whatever it says of one: RFC 9112, section 6.3
             if status == 204:
-                self._drop_framing()
+                kept = _without_framing(kept)
         self.is_last = is_old or size == UNTIL_CLOSE
         options = special.get(b"connection")
-        if options is not None and _is_last(options, self.kept):
+        if options is not None and _is_last(options, kept):
             self.is_last = True
+        self.start = b"\r\n".join(kept) + b"\r\n"
 
-    def have_body(self, size: int) -> None:
-        """However it was framed, it goes on with so many bytes."""
-        self._drop_framing()
-        self.kept.append(b"Content-Length: %d" % size)
+    def with_length(self, size: int) -> bytes:
+        """`start` of an answer that goes on with so many bytes, however it was framed."""
+        return self._framed(b"Content-Length: %d" % size)
 
-    def have_chunks(self) -> None:
-        """However it was framed, it goes on in chunks."""
-        self._drop_framing()
-        self.kept.append(b"Transfer-Encoding: chunked")
+    def with_chunks(self) -> bytes:
+        """`start` of an answer that goes on in chunks, however it was framed."""
+        return self._framed(b"Transfer-Encoding: chunked")
 
-    def start(self) -> bytes:
-        """The head as it goes on, without its end."""
-        return b"\r\n".join(self.kept) + b"\r\n"
+    def _framed(self, line: bytes) -> bytes:
+        kept = _without_framing(self.start.split(b"\r\n")[:-1])
+        return b"\r\n".join((*kept, line, b""))
 
-    def _drop_framing(self) -> None:
-        self.kept = [line for line in self.kept if _name_of(line) not in FRAMING]
+
+def answer_head(head: bytes, method: bytes, most_fields: int) -> ResponseHead:
+    """What ResponseHead makes of these; of what it was told before, it is the same object."""
+    key = head, method, most_fields
+    known = _answers.get(key)
+    if known is None:
+        known = ResponseHead(head, method, most_fields)
+        if len(head) <= LONGEST_ANSWER:
+            if len(_answers) >= MOST_ANSWERS:
+                _answers.clear()
+            _answers[key] = known
+    return known
+
+
+def _without_framing(lines: list[bytes]) -> list[bytes]:
+    return [line for line in lines if _name_of(line) not in FRAMING]
 
 
 def _lines_of(head: bytes, most_fields: int) -> list[bytes]:
@@ -174,17 +183,6 @@ def _name_of(line: bytes) -> bytes:
     return line.partition(b":")[0].lower()
 
 
-def _absolute(method: bytes, target: bytes, host: bytes) -> tuple[bytes, bytes]:
-    """Target and host of a request to a proxy: RFC 9112, sections 3.2.2 and 3.2.4."""
-    if target == b"*" and method == b"OPTIONS":
-        return target, host
-    found = ABSOLUTE.fullmatch(target)
-    if not found:
-        raise BadMessage("accepted as target: /PATH or http://HOST/PATH")
-    path = found[2] or b"/"
-    return path if path[:1] == b"/" else b"/" + path, found[1]
-
-
 def _checked_host(host: bytes) -> bytes:
     if host in _hosts:
         return host
@@ -193,21 +191,3 @@ def _checked_host(host: bytes) -> bytes:
     if len(_hosts) < MOST_KNOWN and len(host) <= LONGEST_KNOWN:
         _hosts.add(host)
     return host
-
-
-def _bad_request_line(parts: list[bytes]) -> BadMessage:
-    version = parts[-1]
-    if len(parts) == 3 and version == b"HTTP/1.0":
-        return BadMessage("accepted: HTTP/1.1", 426)
-    if len(parts) == 3 and re.fullmatch(rb"HTTP/[0-9]\.[0-9]", version):
-        return BadMessage("accepted: HTTP/1.1", 505)
-    return BadMessage("accepted: METHOD SP TARGET SP HTTP/1.1")
-
-
-def _bad_method(method: bytes) -> BadMessage:
-    known = ", ".join(sorted(each.decode() for each in METHODS))
-    if method in TUNNELS:
-        return BadMessage(f"accepted methods: {known}", 405)
-    if not TOKEN.fullmatch(method):
-        return BadMessage("the method is no token")
-    return BadMessage(f"accepted methods: {known}", 501)

@@ -121,9 +121,11 @@ class Metrics:
 
 
 def _count(counts: dict[Labels, int], labels: Labels) -> None:
-    if labels not in counts and len(counts) >= MOST_SERIES:
+    count = counts.get(labels, 0)
+    if not count and len(counts) >= MOST_SERIES:
         labels = (OTHER,) * len(labels)
-    counts[labels] = counts.get(labels, 0) + 1
+        count = counts.get(labels, 0)
+    counts[labels] = count + 1
 
 
 def _metric(name: str, what: str, labels: Labels, samples: Iterable[Sample]) -> Iterator[str]:

@@ -223,7 +223,7 @@ def _relay_kept(reply: Reply, failure: CallFailed, caller: FromCaller) -> int:
     certain = b"true" if isinstance(failure, Unreachable) else b"false"
     last = b"Connection: close\r\n" if caller.is_spent else b""
     caller.has_answer = True
-    if reply.head.size < 0:
-        reply.head.have_body(len(reply.kept))
-    caller.write(b"%bX-Certain: %b\r\n%b\r\n%b" % (reply.head.start(), certain, last, reply.kept))
+    head, kept = reply.head, reply.kept
+    start = head.with_length(len(kept)) if head.size < 0 else head.start
+    caller.write(b"%bX-Certain: %b\r\n%b\r\n%b" % (start, certain, last, kept))
     return reply.head.status

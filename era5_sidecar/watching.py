@@ -96,7 +96,8 @@ class Watching:
     ) -> None:
         """An attempt ended."""
         name = endpoint.instance.name
-        self.metrics.attempt(endpoint.service, name, verdict.value)
+        # `value` is a property in Python, and takes ten times as long
+        self.metrics.attempt(endpoint.service, name, verdict._value_)
         if self.is_on:
             told = str(failure) if failure else "answered"
             self._write("answer", name, self.tape.process, request, told, span)

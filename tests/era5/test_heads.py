@@ -1,10 +1,10 @@
-"""What a head says, and which heads are none: one case for each rule of http1.py and fields.py."""
+"""What a head says, and which heads are none: one case for each rule of http1.py and its parts."""
 
 import pytest
 
-from era5_sidecar import fields, http1
+from era5_sidecar import fields, http1, request_line
 from era5_sidecar.fields import LONGEST_KNOWN, MOST_KNOWN, BadMessage
-from era5_sidecar.http1 import CHUNKED, UNTIL_CLOSE, RequestHead, ResponseHead
+from era5_sidecar.http1 import CHUNKED, UNTIL_CLOSE, RequestHead, ResponseHead, answer_head
 
 MOST = 20
 SECRET = b"Authorization: Bearer x"
@@ -232,7 +232,7 @@ def test_more_fields_than_may_be():
 
 def test_an_answer_goes_on_as_it_was_understood():
     head = response(b"Content-Length: 2", b"Server: x", b"Keep-Alive: 5", b"Retry-After: 1")
-    assert head.start() == (
+    assert head.start == (
         b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nServer: x\r\nRetry-After: 1\r\n"
     )
     assert (head.status, head.size, head.is_last) == (200, 2, False)
@@ -250,20 +250,19 @@ def test_the_end_of_an_answer_is_found_as_the_rfc_says():
 
 
 def test_a_204_has_no_length_and_a_304_may_tell_one():
-    assert response(b"Content-Length: 5", first=b"HTTP/1.1 204 X").start() == b"HTTP/1.1 204 X\r\n"
-    assert b"Content-Length: 5" in response(b"Content-Length: 5", first=b"HTTP/1.1 304 X").kept
+    assert response(b"Content-Length: 5", first=b"HTTP/1.1 204 X").start == b"HTTP/1.1 204 X\r\n"
+    assert b"Content-Length: 5" in response(b"Content-Length: 5", first=b"HTTP/1.1 304 X").start
 
 
 def test_an_answer_of_http_1_0_goes_on_as_1_1_and_is_the_last():
     head = response(b"Content-Length: 1", first=b"HTTP/1.0 200 OK")
     assert head.is_last
-    assert head.start().startswith(b"HTTP/1.1 200 OK\r\n")
+    assert head.start.startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 def test_a_kept_answer_gets_a_length_for_whatever_framing_it_had():
     head = response(b"Transfer-Encoding: chunked", b"A: 1")
-    head.have_body(3)
-    assert head.start() == b"HTTP/1.1 200 OK\r\nA: 1\r\nContent-Length: 3\r\n"
+    assert head.with_length(3) == b"HTTP/1.1 200 OK\r\nA: 1\r\nContent-Length: 3\r\n"
 
 
 @pytest.mark.parametrize(
@@ -291,6 +290,9 @@ def test_a_status_line_that_is_none(first):
 @pytest.fixture
 def forgotten(monkeypatch):
     monkeypatch.setattr(fields, "_known", {})
+    monkeypatch.setattr(fields, "_names", {})
+    monkeypatch.setattr(request_line, "_known", {})
+    monkeypatch.setattr(http1, "_answers", {})
     monkeypatch.setattr(http1, "_hosts", set())
     monkeypatch.setattr(http1, "_statuses", {})
 
@@ -298,18 +300,24 @@ def forgotten(monkeypatch):
 @pytest.mark.usefixtures("forgotten")
 def test_strangers_cannot_fill_our_memory_with_many_lines():
     for number in range(MOST_KNOWN + 50):
-        request(b"N%d: 1" % number, host=b"Host: h%d" % number)
-        response(first=b"HTTP/1.1 200 N%d" % number)
-    assert max(map(len, (fields._known, http1._hosts, http1._statuses))) <= MOST_KNOWN
+        first = b"GET /%d HTTP/1.1" % number
+        request(b"N%d: 1" % number, first=first, host=b"Host: h%d" % number)
+        answer_head(b"HTTP/1.1 200 N%d" % number, b"GET", MOST)
+    kinds = fields._known, fields._names, http1._hosts, http1._statuses
+    assert max(map(len, kinds)) <= MOST_KNOWN
+    assert 0 < len(request_line._known) <= request_line.MOST_LINES
+    assert 0 < len(http1._answers) <= http1.MOST_ANSWERS
 
 
 @pytest.mark.usefixtures("forgotten")
 def test_nor_with_long_ones():
     long = b"a" * 1000
-    request(b"N: " + long, host=b"Host: " + long)
+    request(b"N: " + long, long + b": 1", host=b"Host: " + long)
     request(first=b"GET http://" + long + b"/ HTTP/1.1")
-    response(first=b"HTTP/1.1 200 " + long)
-    remembered = *fields._known, *http1._hosts, *http1._statuses
+    answer_head(b"HTTP/1.1 200 " + long, b"GET", MOST)
+    assert not http1._answers
+    heads = *http1._hosts, *http1._statuses, *request_line._known
+    remembered = *fields._known, *fields._names, *heads
     assert max(map(len, remembered), default=0) <= LONGEST_KNOWN
 
 
@@ -319,4 +327,23 @@ def test_what_is_refused_is_refused_again():
         refused(request, b"Bad")
         refused(request, host=b"Host: a b")
         refused(response, first=b"HTTP/1.1 999 X")
+        refused(request, first=b"GET a HTTP/1.1")
+        refused(lambda: answer_head(b"HTTP/1.1 999 X", b"GET", MOST))
     assert not fields._known.keys() & {b"Bad"}
+
+
+@pytest.mark.usefixtures("forgotten")
+def test_what_is_new_each_time_is_not_remembered():
+    request(b"TraceParent: 00-1", b"A: 1")
+    assert fields._known.keys() == {b"Host: h", b"A: 1"}
+
+
+@pytest.mark.usefixtures("forgotten")
+def test_an_answer_that_begins_like_one_before_is_read_as_if_it_were_the_first():
+    raw = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nA: 1"
+    first = answer_head(raw, b"GET", MOST)
+    assert first.with_length(3) == b"HTTP/1.1 200 OK\r\nA: 1\r\nContent-Length: 3\r\n"
+    again = answer_head(bytes(bytearray(raw)), b"GET", MOST)
+    assert (again.size, again.start) == (CHUNKED, raw + b"\r\n")
+    assert answer_head(raw, b"HEAD", MOST).size == 0
+    refused(lambda: answer_head(raw, b"GET", 1))

@@ -75,6 +75,8 @@ class FaultIntent:
 
     def __post_init__(self) -> None:
         require_number(self, "delay_s", 0, LONGEST_S)
+        accepted = f"0, or a number from {SHORTEST_S:g}"  # what rounds to nothing Envoy refuses
+        require_that(not 0 < self.delay_s < SHORTEST_S, self, "delay_s", accepted)
         require_number(self, "delay_percent", 0, 100)
         require_number(self, "abort_percent", 0, 100)
         require_whole(self, "abort_status", 0, 599)

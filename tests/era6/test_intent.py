@@ -169,6 +169,7 @@ WRONG = [  # (key, what the reference says, what is said instead, what is told)
     (f"{ROUTE}.attempts", "0", "11", f"is 11: {WHOLE} 0 to 10"),
     (f"{ROUTE}.attempts", "0", "0.0", f"is 0.0: {WHOLE} 0 to 10"),
     (f"{FAULT}.delay_s", "0.0", "-1", f"is -1: {NUMBER} 0"),
+    (f"{FAULT}.delay_s", "0.0", "1e-7", "is 1e-07: accepted is 0, or a number from 0.001"),
     (f"{FAULT}.delay_percent", "100.0", "101", f"is 101: {NUMBER} 0 to 100"),
     (f"{FAULT}.abort_status", "503", "200", "is 200: accepted is 0, or a status from 400 to 599"),
     (f"{FAULT}.abort_status", "503", "600", f"is 600: {WHOLE} 0 to 599"),

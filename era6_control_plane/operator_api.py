@@ -21,7 +21,7 @@ __all__ = ["Governed", "OperatorApi"]
 THREADS = 8
 MOST_CONNECTIONS = 64
 MOST_HEADER_BYTES = 16 * 1024
-SILENCE_S = 30  # of a connection, or in the middle of a request
+SILENCE_S = 5  # of a connection, or in the middle of a request; then another may have its place
 FINISH_S = 3.0  # at most, when told to close
 LOOK_AGAIN_S = 0.01
 LOOPBACK = ("127.0.0.1", "localhost")
@@ -49,6 +49,7 @@ class OperatorApi:
             threads=THREADS,
             connection_limit=MOST_CONNECTIONS,
             channel_timeout=SILENCE_S,
+            cleanup_interval=1,  # in seconds: how often that is looked at
             max_request_header_size=MOST_HEADER_BYTES,
             max_request_body_size=2 * MOST_BODY_BYTES,  # up to here Flask's 413 says more
             asyncore_use_poll=True,  # select() ends at descriptor 1024

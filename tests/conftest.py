@@ -33,6 +33,7 @@ MADE_ONCE = (  # for many tests
     "site",
     "witnessed",
 )
+MADE_ONCE_FOR_A_FILE = ("mesh", "stage")  # in some files; others make one for each test
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -145,9 +146,18 @@ def share_what_is_made_once(items: list[pytest.Item]) -> None:
     for item in items:
         parameters = item.callspec.params if hasattr(item, "callspec") else {}
         names = sorted(set(MADE_ONCE).intersection(getattr(item, "fixturenames", ())))
-        if names:
-            group = " ".join(f"{name} {parameters.get(name, '')}" for name in names)
-            item._id = type(item.id).parse(f"{item.nodeid}@{item.path.parent.name} {group}")
+        of_its_file = [name for name in MADE_ONCE_FOR_A_FILE if is_made_for_its_file(item, name)]
+        if names or of_its_file:
+            place = "/".join((item.path.parent.name, *([item.path.stem] if of_its_file else [])))
+            group = " ".join(f"{name} {parameters.get(name, '')}" for name in names + of_its_file)
+            item._id = type(item.id).parse(f"{item.nodeid}@{place} {group}")
+
+
+def is_made_for_its_file(item: pytest.Item, name: str) -> bool:
+    if not isinstance(item, pytest.Function):
+        return False
+    found = item._fixtureinfo.name2fixturedefs.get(name)
+    return bool(found) and found[-1].scope == "module"
 
 
 @pytest.hookimpl(wrapper=True)

@@ -53,7 +53,7 @@ def near(one: float, other: float) -> bool:
 
 
 @given(intent=intents.intents(), data=st.data())
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])  # each a whole mesh
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])  # each a whole mesh
 def test_what_is_read_is_what_was_meant(intent, data):
     node, there = ORDERS, data.draw(intents.endpoints(intent))
     found = interpret(understood(compile(intent, there, node)))

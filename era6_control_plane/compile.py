@@ -71,12 +71,6 @@ def compile(intent: Intent, endpoints: Sequence[Endpoint], node: Node) -> Snapsh
     return snapshot
 
 
-def clusters_of(intent: Intent, service: str) -> list[str]:
-    """The clusters that the service's routes lead to, by name, sorted."""
-    found = _versions(routes.in_order(intent.services[service]))
-    return [clusters.name_of(service, version) for version in found]
-
-
 def node_of(message: NodeMessage) -> Node:
     """What a proxy says of itself. Raises ValueError, which names what is wrong with it."""
     said = {name: _text(message, name) for name in SAID}

@@ -40,7 +40,6 @@ class Conversation:
         """say: a line for the log."""
         self.node: Any = None  # what it says of itself
         self.owner = _owner(context)
-        self.since = time.time()
         self.stream = Stream(mode)
         self._context = context
         self._mode = mode

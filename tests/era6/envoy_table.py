@@ -43,7 +43,9 @@ ENDS_IN_BETWEEN = (
 DIFFERENT = {
     "one of several always fails": Differs(ASKED_AGAIN, Slow, (Slow,), is_chance=True),
     "overload": Differs(NO_HINT),
-    "kill -9 of orders' sidecar": Differs(ITS_OWN_SOCKETS, Unavailable, (ShopClosed, CutOff)),
+    "kill -9 of orders' sidecar": Differs(
+        ITS_OWN_SOCKETS, Unavailable, (ShopClosed, CutOff, Unavailable)
+    ),
     "a sidecar that hangs": Differs(NOT_PROBED, StaysDown, (StaysDown,)),
     "an upgrade of the policies under load": Differs(
         ENDS_IN_BETWEEN, Unavailable, (CutOff, ShopClosed), is_chance=True

@@ -53,7 +53,7 @@ ROWS = [
     ),
     Promise(
         "a sidecar's bad configuration",
-        "nonsense in a sidecar's file is refused with its line, and what was said before goes on",
+        "nonsense from an operator is refused with its line, and what was said before goes on",
         ADMINISTRATOR,
         when.a_sidecar_is_told_nonsense,
         NO_FILE | dict.fromkeys("56", True),

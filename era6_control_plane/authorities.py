@@ -65,14 +65,17 @@ class Authorities:
         return self._signers[number]
 
     def publish(self, believed: tuple[int, ...]) -> bytes:
-        """These count from now on; all others are deleted. Returns them in PEM."""
+        """These are written down as those who count, and returned in PEM. Raises OSError."""
         bundle = b"".join(self.signer(number).pem for number in believed)
         replace(self._folder / BUNDLE, bundle, 0o644)
+        return bundle
+
+    def forget_all_but(self, believed: tuple[int, ...]) -> None:
+        """The others are deleted, keys and all. Raises OSError."""
         for place in self._folder.iterdir():
             if place.name.isdecimal() and int(place.name) not in believed:
                 shutil.rmtree(place)
                 self._signers.pop(int(place.name), None)
-        return bundle
 
 
 def hashed(bundle: bytes) -> str:

@@ -49,6 +49,7 @@ class Citadel:
         self._issued = issued.Issued(self._file)
         self._rotation = self._found(now)
         self._bundle = self._authorities.publish(self._rotation.believed)
+        self._authorities.forget_all_but(self._rotation.believed)
         self._own: Pair | None = None
         self._own_from = self._own_until = 0.0
         self._own_by = 0
@@ -178,10 +179,11 @@ class Citadel:
         return Rotation(now.number, now.stage, now.since, self._least_s)
 
     def _adopt(self, rotation: Rotation) -> None:
-        """First what a crash must not undo, then what we do."""
+        """First what may fail (a restart writes it anew), then what a crash must not undo."""
+        bundle = self._authorities.publish(rotation.believed)
         self._write(rotation)
-        self._rotation = rotation
-        self._bundle = self._authorities.publish(rotation.believed)
+        self._rotation, self._bundle = rotation, bundle
+        self._authorities.forget_all_but(rotation.believed)
 
     def _write(self, rotation: Rotation) -> None:
         row = (rotation.number, rotation.stage.value, rotation.since)

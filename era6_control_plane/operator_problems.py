@@ -18,6 +18,7 @@ STATUS: dict[type[Exception], int] = {
     UnknownRevision: 404,
     Busy: 503,
     sqlite3.Error: 503,  # such as a disk that is full
+    OSError: 503,  # the same; and TimeoutError is one, when the loop has no time
     ValueError: 400,
 }
 PLACE = ("line", "key")  # what an error about an intent or a body has beside its text
@@ -45,7 +46,7 @@ def _refused(error: Exception) -> flask.Response:
     status = next(code for kind, code in STATUS.items() if isinstance(error, kind))
     place = {name: getattr(error, name) for name in PLACE if hasattr(error, name)}
     kept = "the state cannot be written: " if isinstance(error, sqlite3.Error) else ""
-    return problem(status, f"{kept}{error}", place)
+    return problem(status, f"{kept}{str(error) or 'no time for this now'}", place)
 
 
 def _misunderstood(error: Any) -> flask.Response:

@@ -1,7 +1,10 @@
 """An agent that lies about what it believes: it neither stops another authority nor hurries it."""
 
+from contextlib import suppress
+
 import pytest
 
+from era6_control_plane import authorities
 from era6_control_plane.citadel import Citadel
 from tests.era6.test_rotation_citadel import LIFE_S, NOW, Holder, stage
 
@@ -62,3 +65,26 @@ def test_patience_outlives_the_citadel(tmp_path):
     second.look(NOW + LIFE_S + 1)
     assert stage(second, NOW + LIFE_S + 1) == "signing"
     second.close()
+
+
+def test_a_disk_that_is_full_stops_a_stage_and_lets_nobody_sign_who_is_not_believed(
+    citadel, monkeypatch
+):
+    holder = Holder(citadel, "inventory-1", NOW)
+    holder.attend(NOW)
+    citadel.rotate(NOW)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    for second in range(1, 20):
+        holder.obey(NOW + second)
+        monkeypatch.setattr(authorities, "replace", full)
+        with suppress(OSError):
+            citadel.look(NOW + second)
+        monkeypatch.undo()
+    assert stage(citadel) == "introduced"
+    for second in range(20, 40):
+        holder.obey(NOW + second)
+        citadel.look(NOW + second)
+    assert stage(citadel) == "steady"

@@ -86,8 +86,12 @@ class Upstream:
             each.close()
 
     def retire(self) -> None:
-        """It is asked no more: what is under way goes on, and its connections end then."""
-        self.know(())
+        """Nobody new is led here. Who was, and waits for a body or between two attempts, still
+        finds its instances; connections end with what is under way.
+        """
+        for each in self.endpoints:
+            each.is_gone = True
+            each.close()
 
     def _endpoint(self, instance: Instance) -> Endpoint:
         told = self.told

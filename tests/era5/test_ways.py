@@ -120,6 +120,13 @@ def test_who_is_asked_by_other_times_keeps_what_was_learned():
     assert asked.config.deadline_s == 9.0
 
 
+def test_who_was_led_to_one_that_is_retired_meanwhile_still_finds_its_instances():
+    asked = upstream()
+    asked.retire()
+    (endpoint,) = asked.endpoints
+    assert endpoint.is_gone, "its connections end with what is under way"
+
+
 def test_what_was_learned_by_other_numbers_is_forgotten():
     asked = upstream()
     open_breaker(asked)

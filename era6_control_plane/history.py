@@ -127,8 +127,9 @@ def _judge(path: Path) -> None:
         return
     try:
         with closing(sqlite3.connect(path)) as file:
-            [(mark,)] = file.execute("PRAGMA application_id").fetchall()
+            # in this order: somebody may be making it, mark and tables at once
             [(tables,)] = file.execute("SELECT count(*) FROM sqlite_master").fetchall()
+            [(mark,)] = file.execute("PRAGMA application_id").fetchall()
             [(harm,), *_] = file.execute("PRAGMA quick_check(1)").fetchall()
     except sqlite3.DatabaseError as error:
         raise _unusable(path, f"is damaged, or no SQLite file ({error})") from error

@@ -1,7 +1,8 @@
 """A stage whose sidecars are ruled from one place: what is there beside era 5's. Tried on era 6."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -11,6 +12,7 @@ from lab.launch import RoleFailed
 from lab.processes import children_of
 from lab.stage import Stage
 from lab.vocabulary import BadCommand
+from lab.wire.process import WireProcess
 from tests.targets import Target, why_not
 
 ERA = "6"
@@ -99,15 +101,25 @@ def test_without_its_control_plane_the_shop_goes_on_and_finds_it_again_where_it_
 
 
 def test_one_node_can_be_cut_off_from_the_control_plane_alone(stage, place):
-    def is_connected() -> bool:
-        nodes = {each["node"]: each["connected"] for each in stage.operator.status()["nodes"]}
-        return nodes["orders"] and nodes["inventory-1"]
+    def connected() -> set[str]:
+        return {each["node"] for each in stage.operator.status()["nodes"] if each["connected"]}
 
-    stage.control_of("orders").partition()
-    until(lambda: not is_connected(), "the control plane misses orders")
-    assert place() == "placed"
-    stage.control_of("orders").heal()
-    until(is_connected, "orders is back")
+    until(lambda: connected() >= {"orders", *stage.instances}, "nobody is cut off yet")
+    with cut_off(stage.control_of("orders")):
+        until(lambda: "orders" not in connected(), "the control plane misses orders")
+        assert connected() >= {*stage.instances}
+        assert place() == "placed"
+    until(lambda: "orders" in connected(), "orders is back")
+
+
+@contextmanager
+def cut_off(way: WireProcess) -> Iterator[None]:
+    """Healed at the end of the block, or all later tests fail, too."""
+    way.partition()
+    try:
+        yield
+    finally:
+        way.heal()
 
 
 def test_an_instance_of_another_version_joins_moves_and_leaves(stage, place):

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,10 +23,11 @@ PROBE = "x-probe"
 
 
 @contextmanager
-def shop(plane: str, instances: int) -> Iterator[Stage]:
-    """Raises CannotMeasure if it does not start."""
+def shop(plane: str, instances: int, intent: Path | None = None) -> Iterator[Stage]:
+    """intent: another first wish than the era's. Raises CannotMeasure if it does not start."""
+    options: dict[str, Any] = {"proxy": PLANES[plane], "traced": False, "intent": intent}
     try:
-        stage = Stage(ERA, "portable", instances=instances, proxy=PLANES[plane], traced=False)
+        stage = Stage(ERA, "portable", instances=instances, **options)
     except Exception as error:
         raise CannotMeasure(f"era {ERA} behind {plane} did not start: {error}") from error
     with stage:

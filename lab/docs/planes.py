@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from html import escape
 from urllib.parse import urlsplit
 
-from era5_sidecar.bought import Missing, find
+from lab.cast.beside import require_proxy
 from lab.docs import CAPTURED, DocsError
+from lab.find import find
 from lab.stage import Stage
 
+ERA = "6"
 PATH = CAPTURED / "planes.json"
 PLANES = ("", "envoy")  # as a stage calls them; ours first
 PATIENCE_S = 8.0
@@ -118,8 +120,8 @@ QUESTIONS = (
 def record() -> str:
     """Ask both, and say it as JSON. Without an Envoy here: what was said when there was one."""
     try:
-        find("envoy")
-    except Missing:
+        require_proxy(find(ERA), PLANES[1])
+    except ValueError:
         return PATH.read_text(encoding="utf-8")
     told = [_answers(plane) for plane in PLANES]
     rows = [
@@ -130,7 +132,7 @@ def record() -> str:
 
 
 def _answers(plane: str) -> list[str]:
-    with Stage("6", instances=1, proxy=plane, traced=False) as stage:
+    with Stage(ERA, instances=1, proxy=plane, traced=False) as stage:
         return [question.probe(stage) for question in QUESTIONS]
 
 

@@ -40,13 +40,14 @@ def stage(request, seed, tmp_path_factory):
 
 @pytest.fixture
 def place(stage, request) -> Callable[[], str]:
-    """Places an order of a new name; its outcome."""
+    """Places an order of a new name; its outcome, and why if that is told."""
     numbers = iter(range(1000))
     customer = stage.customer()
 
     def placed() -> str:
         order_id = f"{request.node.originalname}-{next(numbers)}"[-64:].strip("-_")
-        return customer.place(order_id, "sku-0001", 1)["outcome"]
+        told = customer.place(order_id, "sku-0001", 1)
+        return ": ".join((told["outcome"], *filter(None, [told.get("detail")])))
 
     return placed
 

@@ -12,7 +12,7 @@ import pytest
 
 from lab.find import eras
 from tests.promises.court import put_on_trial
-from tests.promises.table import PROMISES, Not, Promise
+from tests.promises.table import PROMISES, Absent, Not, Promise
 from tests.targets import Target
 
 # Where a control plane rules them, service and sidecar are those of era 5: a row of the table does.
@@ -53,7 +53,7 @@ def rows() -> list:
         pytest.param(era, promise, id=f"{promise.name.replace(' ', '-')}-era{era}")
         for era in ERAS
         for promise in PROMISES
-        if not why_not(promise)
+        if not why_not(promise) and not isinstance(promise.kept[era], Absent)
     ]
 
 

@@ -1,16 +1,9 @@
-"""The fences of the pages, for pymdownx.superfences; the marks within a line are in `marks`.
+"""The fences of the pages, for pymdownx.superfences; the marks within a line are in `marks`."""
 
-Every failure must be a SuperFencesException: with any other the fence would quietly become plain
-text, and even a strict build would pass.
-"""
-
-import functools
 import json
-from collections.abc import Callable
 from typing import Any
 
 from pymdownx.highlight import Highlight
-from pymdownx.superfences import SuperFencesException
 
 from lab.docs import (
     CAPTURED,
@@ -28,34 +21,13 @@ from lab.docs import (
     translated,
 )
 from lab.docs.cut import cut
-from lab.docs.options import Asked, read
+from lab.docs.fence import fence
+from lab.docs.options import Asked
 
 LEXERS = {"py": "python", "lua": "lua", "toml": "toml", "mjs": "javascript", "json": "json"}
 
 
-def _fence(
-    *keys: str,
-) -> Callable[[Callable[[Asked, Any], str]], Callable[..., str]]:
-    """Make a fence of a function from what was asked (with these keys) to HTML."""
-
-    def make(show: Callable[[Asked, Any], str]) -> Callable[..., str]:
-        @functools.wraps(show)
-        def fence(
-            source: str, language: str, css_class: str, options: object, md: Any, **_: object
-        ) -> str:
-            try:
-                return show(read(source, keys), md)
-            except DocsError as error:
-                raise SuperFencesException(f"{language}: {error}") from error
-            except Exception as error:  # see above: anything else would vanish silently
-                raise SuperFencesException(f"{language} failed: {error!r}") from error
-
-        return fence
-
-    return make
-
-
-@_fence("title")
+@fence("title")
 def code(asked: Asked, md: Any) -> str:
     """Source by symbol, one reference a line (see `cut`); several stand one below the other."""
     return "".join(_code(cut(reference), asked, md) for reference in asked.names) or _nothing()
@@ -68,7 +40,7 @@ def _code(piece: Any, asked: Asked, md: Any) -> str:
     return _highlighted(md, piece.text, language, asked.values.get("title", piece.title))
 
 
-@_fence("context")
+@fence("context")
 def diff(asked: Asked, md: Any) -> str:
     """Two references, before and after: what changed from one era to the next."""
     before, after = asked.one_name("BEFORE AFTER").split()
@@ -77,7 +49,7 @@ def diff(asked: Asked, md: Any) -> str:
     return _highlighted(md, change.text, "diff", change.title)
 
 
-@_fence("title", "from", "to", "wrap")
+@fence("title", "from", "to", "wrap")
 def output(asked: Asked, md: Any) -> str:
     """What a command printed when `generate` ran it.
 
@@ -106,7 +78,7 @@ def _place(lines: list[str], words: str | None, default: int) -> int:
     raise DocsError(f"no line of the output has {words!r}")
 
 
-@_fence("axis", "variants")
+@fence("axis", "variants")
 def ladder(asked: Asked, md: Any) -> str:
     """Recordings, one a line; `variants: a | b` names them and `axis` says what they differ in."""
     recordings = recording.captured(asked.names)
@@ -116,7 +88,7 @@ def ladder(asked: Asked, md: Any) -> str:
     return recording.player(recordings, asked.values.get("axis", ""), names)
 
 
-@_fence("title", "x", "y", "figures", "ours", "peers", "scale", "ticks")
+@fence("title", "x", "y", "figures", "ours", "peers", "scale", "ticks")
 def graph(asked: Asked, md: Any) -> str:
     """A measurement over conditions; `figures` is a pattern with {x} and {peer}.
 
@@ -138,7 +110,7 @@ def graph(asked: Asked, md: Any) -> str:
     return plot.draw(drawn)
 
 
-@_fence("title", "ours", "sides")
+@fence("title", "ours", "sides")
 def table(asked: Asked, md: Any) -> str:
     """Figures as a table: lines of `what it is = name of the figure`; `ours` as in a plot.
 
@@ -154,7 +126,7 @@ def _ours(asked: Asked) -> str:
     return asked.values.get("ours", "era 1")
 
 
-@_fence("title", "note", "omit")
+@fence("title", "note", "omit")
 def machine(asked: Asked, md: Any) -> str:
     """A state diagram: the first line names the table, the others are the grid of its states."""
     if not asked.names:
@@ -164,7 +136,7 @@ def machine(asked: Asked, md: Any) -> str:
     return states.draw(asked.need("title"), grid, shown, asked.values.get("note", ""))
 
 
-@_fence("eras", "run")
+@fence("eras", "run")
 def promised(asked: Asked, md: Any) -> str:
     """The table of promises, for all eras or some; `run`: what was captured, if not `promises`."""
     path = CAPTURED / f"{asked.values.get('run', 'promises')}.json"
@@ -172,31 +144,31 @@ def promised(asked: Asked, md: Any) -> str:
     return promises.draw(content, asked.values.get("eras", "").split())
 
 
-@_fence("title")
+@fence("title")
 def bytewise(asked: Asked, md: Any) -> str:
     """What every proxy made of bytes that were meant to harm it."""
     return hostile.draw(asked.need("title"))
 
 
-@_fence("title")
+@fence("title")
 def both_planes(asked: Asked, md: Any) -> str:
     """What our proxy and Envoy say behind the same snapshots."""
     return planes.draw(asked.need("title"))
 
 
-@_fence()
+@fence()
 def translation(asked: Asked, md: Any) -> str:
     """The table in a module's docstring."""
     return translated.draw(asked.one_name("a path"))
 
 
-@_fence("title", "eras")
+@fence("title", "eras")
 def where(asked: Asked, md: Any) -> str:
     """Lines for each concern: who has them, era by era."""
     return concerns.where(asked.need("eras").split(), asked.need("title"))
 
 
-@_fence("title", "eras")
+@fence("title", "eras")
 def learning(asked: Asked, md: Any) -> str:
     """What the author of a service must know of each era's library."""
     return concerns.learning(asked.need("eras").split(), asked.need("title"))

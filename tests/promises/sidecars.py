@@ -1,5 +1,6 @@
 """What stands beside the services, from era 5 on: where it listens, which process it is."""
 
+import json
 import os
 import re
 import signal
@@ -13,6 +14,7 @@ from tests.promises.web import Request, exchange
 
 if TYPE_CHECKING:
     from lab.stage import Stage
+    from tests.promises.trial import Trial
 
 KNOWN = re.compile(r'^breaker_state\{callee="inventory",instance="([^"]+)"\}', re.MULTILINE)
 
@@ -55,3 +57,19 @@ def known_to(stage: "Stage", role: str) -> list[str]:
 def outbound_of(stage: "Stage", role: str) -> str:
     """The http_proxy of this service."""
     return re.findall(r"outbound=(\S+)", stage.logs(beside(stage, role)))[-1]
+
+
+def listed(trial: "Trial", role: str) -> list[str]:
+    """The instances that the registry (as name and address) or orders (by name) knows now.
+
+    Where a control plane is the registry it is asked in its place.
+    """
+    if role == "orders" and beside(trial.stage, role):
+        return known_to(trial.stage, role)
+    if role == "orders":
+        ready = exchange(Request(trial.stage.url, "GET", "/ready"))
+        return sorted(json.loads(ready.text)["instances"])
+    if trial.stage.era.has_control_plane:
+        return mesh.listed(trial.stage)
+    answer = exchange(Request(trial.stage.registry_url, "GET", "/services/inventory"))
+    return sorted(f"{each['name']} {each['url']}" for each in json.loads(answer.text)["instances"])

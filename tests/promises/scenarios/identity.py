@@ -4,11 +4,11 @@ import re
 
 from tests.promises.credentials import NOBODY, Credential, bad_credentials, impostor
 from tests.promises.failures import Obeys, Readable, WrongAnswer
-from tests.promises.scenarios.instances import listed
 from tests.promises.scenarios.joining import (
     a_liar_is_in_the_control_plane_s_place,
     a_stranger_attends,
 )
+from tests.promises.sidecars import listed
 from tests.promises.squatter import Squatter, squatting
 from tests.promises.tokens import mint, secret_in
 from tests.promises.trial import Outcome, Trial

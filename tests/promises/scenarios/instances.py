@@ -1,7 +1,6 @@
 """Instances that die, hang, are slow, fail, move and are replaced; and the list of them."""
 
 import itertools
-import json
 import subprocess
 import sys
 import time
@@ -11,11 +10,10 @@ from contextlib import contextmanager
 from lab.find import child_environment
 from tests.promises import mesh
 from tests.promises.failures import Obeys, Slow, StaysDown
-from tests.promises.sidecars import beside, known_to, ruler_of
+from tests.promises.sidecars import listed, ruler_of
 from tests.promises.stand_in import StandIn
 from tests.promises.trial import BOUND_S, Trial
 from tests.promises.trouble import bytes_there, paths
-from tests.promises.web import Request, exchange
 
 FAILURES_TO_TRIP = 5  # of the wire contract: so often an instance may fail before it is left alone
 PROBES_PER_S = 1.0  # also of it: and then it is asked so often whether it is well again
@@ -191,19 +189,3 @@ def one_speaks_another_language(trial: Trial) -> None:
     if answer.outcome == "reserved":
         raise Obeys("goods were reserved for an order that no customer placed")
     assert answer.is_for_strangers, answer
-
-
-def listed(trial: Trial, role: str) -> list[str]:
-    """The instances that the registry (as name and address) or orders (by name) knows now.
-
-    Where a control plane is the registry it is asked in its place.
-    """
-    if role == "orders" and beside(trial.stage, role):
-        return known_to(trial.stage, role)
-    if role == "orders":
-        ready = exchange(Request(trial.stage.url, "GET", "/ready"))
-        return sorted(json.loads(ready.text)["instances"])
-    if trial.stage.era.has_control_plane:
-        return mesh.listed(trial.stage)
-    answer = exchange(Request(trial.stage.registry_url, "GET", "/services/inventory"))
-    return sorted(f"{each['name']} {each['url']}" for each in json.loads(answer.text)["instances"])

@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.promises.failures import Slow, Unlimited
-from tests.promises.scenarios.instances import listed
+from tests.promises.sidecars import listed
 from tests.promises.stand_in import StandIn
 from tests.promises.trial import Trial
 from tests.promises.trouble import stock_locked

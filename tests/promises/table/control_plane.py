@@ -1,7 +1,7 @@
 """What ruling all sidecars from one place is good for, and what it costs: one who can fail."""
 
+from tests.promises.scenarios import certificates, direct, joining, steering
 from tests.promises.scenarios import control_plane as ruler
-from tests.promises.scenarios import direct, joining, steering
 from tests.promises.table.cells import SECURE, STABLE, Absent, Cell, Promise
 
 ADMINISTRATOR = "there is one administrator"
@@ -113,7 +113,7 @@ ROWS = [
         "certificates that end",
         "each is good for two seconds: no customer notices, and no connection outlives its own",
         SECURE,
-        steering.certificates_end_under_load,
+        certificates.certificates_end_under_load,
         BY_HAND | {"6": True},
         trouble="elsewhere",
     ),
@@ -121,7 +121,7 @@ ROWS = [
         "another authority",
         "whose signature all believe is replaced while customers order, and none is refused",
         SECURE,
-        steering.the_authority_is_replaced,
+        certificates.the_authority_is_replaced,
         BY_HAND | {"6": True},
         trouble="elsewhere",
     ),

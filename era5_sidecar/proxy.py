@@ -49,8 +49,8 @@ QUIET_S = 0.5  # whoever says nothing for so long is not about to ask
 
 
 def say(line: str) -> None:
-    """A line for whoever runs this."""
-    print(f"sidecar: {line}", file=sys.stderr, flush=True)
+    """A line for whoever runs this; in one piece, as others write there, too."""
+    print(f"sidecar: {line}\n", end="", file=sys.stderr, flush=True)
 
 
 class Proxy:

@@ -193,7 +193,7 @@ def main(config: Path, ready: Callable[[str], None], command: Sequence[str] = ()
     listeners = {name: listener_at(address) for name, address in told.listens.items()}
     urls = {name: url_of(each) for name, each in listeners.items()}
     shown = " ".join(f"{name}={urls.get(name, 'none')}" for name in NAMES)
-    print(f"sidecar listens {shown}", flush=True)
+    print(f"sidecar listens {shown}\n", end="", flush=True)
     ours = [sys.executable, "-m", "era5_sidecar", "proxy", "--config", str(config)]
     on_first = partial(ready, urls["inbound"])
     supervisor = Supervisor(config, told.limits, listeners, command or ours, on_first, told.mark)
@@ -202,4 +202,4 @@ def main(config: Path, ready: Callable[[str], None], command: Sequence[str] = ()
 
 def _say(line: str) -> None:
     with suppress(OSError):  # nobody listens, and the proxy is still to be kept
-        print(f"sidecar: {line}", file=sys.stderr, flush=True)
+        print(f"sidecar: {line}\n", end="", file=sys.stderr, flush=True)

@@ -124,7 +124,7 @@ def main(config: Path, ready: Callable[[str], None]) -> None:
         keeper = Keeper(told, Path(folder))
         names = ("inbound", "outbound", "admin")
         shown = " ".join(f"{name}={keeper.listens.get(name, 'none')}" for name in names)
-        print(f"sidecar listens {shown}", flush=True)
+        print(f"sidecar listens {shown}\n", end="", flush=True)
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(_stand(keeper, ready))
 
@@ -172,8 +172,8 @@ async def _upgrades(keeper: Keeper, asked: asyncio.Event) -> None:
 
 
 def say(line: str) -> None:
-    """A line for whoever runs this."""
-    print(f"sidecar: {line}", file=sys.stderr, flush=True)
+    """A line for whoever runs this; in one piece, as others write there, too."""
+    print(f"sidecar: {line}\n", end="", file=sys.stderr, flush=True)
 
 
 def one_free(url: str) -> str:

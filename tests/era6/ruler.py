@@ -48,6 +48,7 @@ from era6_control_plane.names import (
 from era6_control_plane.snapshot import Resource, Snapshot
 from tests.era5.running import ask, until
 from tests.era6.roles import Begun, begin
+from tests.ports import free_port
 
 PATIENCE_S = 10.0
 ORDER = (CDS, EDS, SDS, LDS, RDS)
@@ -295,12 +296,6 @@ def node(authority: Authority, service: str, app: str, version: str = "") -> Ite
         yield found
     finally:
         found.close()
-
-
-def free_port() -> int:
-    with socket.socket() as asking:
-        asking.bind(("127.0.0.1", 0))
-        return int(asking.getsockname()[1])
 
 
 __all__ = ["Place", "Relay", "Ruler", "node", "secrets", "until"]

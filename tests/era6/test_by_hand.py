@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from lab.find import ROOT, child_environment
+from tests.ports import free_port
 
 README = ROOT / "era6_control_plane" / "README.md"
 SHOP = "/tmp/shop"  # noqa: S108, a word of the README that is replaced
@@ -28,11 +28,6 @@ def commands() -> list[str]:
     block = README.read_text().partition("## Run it")[2].partition("\nThen want")[0]
     typed = "\n".join(line[4:] for line in block.splitlines() if line.startswith("    "))
     return typed.replace("\\\n", " ").splitlines()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 class Hand:
@@ -69,7 +64,8 @@ class Hand:
 
     def end(self) -> None:
         for each in reversed(self._running):
-            os.killpg(each.pid, signal.SIGTERM)
+            if each.poll() is None:
+                os.killpg(each.pid, signal.SIGTERM)
         for each in reversed(self._running):
             each.wait(WITHIN_S)
         shutil.rmtree(self.folder)

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import grpc
 import pytest
 
+from era5_sidecar.config import ClientConfig
 from era5_sidecar.config_inbound import ANYONE, Rule
 from era6_control_plane.compile import compile
 from era6_control_plane.intent import FaultIntent, Intent, RouteIntent, ServiceIntent
@@ -36,7 +37,7 @@ for number in range(rounds):
         print("switch", flush=True)
         sys.stdin.readline()
     try:
-        print(ask(b"", timeout=5, metadata=[("x-tester", tester)]).decode(), flush=True)
+        print(ask(b"", timeout=20, metadata=[("x-tester", tester)]).decode(), flush=True)
     except grpc.RpcError as error:
         print(error.code().name, error.details(), flush=True)
 """
@@ -125,7 +126,8 @@ def _who(name: str) -> grpc.GenericRpcHandler:
 
 def intent(*routes: RouteIntent) -> Intent:
     may = (Rule(("orders",), ANYONE, "/"),)
-    inventory = ServiceIntent(versions=("v1", "v2"), may=may, routes=routes)
+    patient = ClientConfig(deadline_s=20.0)
+    inventory = ServiceIntent(versions=("v1", "v2"), may=may, routes=routes, client=patient)
     return Intent({"orders": ServiceIntent(), "inventory": inventory})
 
 

@@ -45,7 +45,7 @@ def test_strangers_who_fail_to_shake_hands_leave_no_lines_of_others_in_the_log(t
                 writer.write(b"GET / HTTP/1.0\r\n\r\n")
                 await reader.read()
                 writer.close()
-            assert await there.stop() == 0
+            assert await there.stop() == 0, there.said
             assert not [line for line in there.said if ".cc:" in line]
 
     asyncio.run(asyncio.wait_for(test(), 60))

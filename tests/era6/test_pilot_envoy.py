@@ -11,10 +11,10 @@ import pytest
 
 from era6_control_plane.names import CDS, LDS, RDS
 from era6_control_plane.talk import Mode
-from lab.hostile.proxies.start import free_port
 from tests.era6 import real_envoy
 from tests.era6.real_envoy import Caller, backend, bootstrap, world
 from tests.era6.xds_client import serving
+from tests.ports import free_port
 
 BOTH = pytest.mark.parametrize("mode", list(Mode), ids=lambda mode: mode.value)
 FLIPS = 100

@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from lab.hostile.proxies.start import free_port
 from tests.era6.pilot_process import INTENT, pilot
 from tests.era6.real_envoy import backend, binary
 from tests.era6.roles import hear
+from tests.ports import free_port
 
 PATIENCE_S = 20.0
 NODE = """\

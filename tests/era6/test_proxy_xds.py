@@ -22,7 +22,8 @@ from era6_control_plane.membership import Endpoint
 from era6_control_plane.names import ORDER, RDS
 from era6_control_plane.snapshot import Resource, Snapshot
 from tests.era5.running import App, ask, serving, until
-from tests.era6.ruler import Place, Relay, free_port, node
+from tests.era6.ruler import Place, Relay, node
+from tests.ports import free_port
 
 ANYBODY = (Rule(("*",), "*", "/"),)
 

@@ -5,8 +5,9 @@ it is: the certificate of its agent does, so an instance can speak of itself onl
 
 If nobody of a service is left, the last who were there stay in the list, as the callers of eras 3
 to 5 keep the last list they heard: that all of them are dead is less likely than that we are the
-one who is cut off, or young. They fall silent one after the other, and come back so: the last are
-all who fell silent within one lease, and when the first is heard again the others get another one.
+one who is cut off, or young. They fall silent one after the other, and come back so: nobody is
+taken for gone unless another of the service has spoken when he did not, and when the first is heard
+after a long silence the others get another lease.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ class Membership:
         self._file.wait_at_most(PATIENCE_S)
         self._file.ask("PRAGMA synchronous = NORMAL")  # a power cut may cost the last change
         self._alive: dict[Name, tuple[Endpoint, float]] = {}  # and when its lease ends
-        self._lapsed: dict[Name, tuple[Endpoint, float]] = {}  # in the last `lease_s`
+        self._voices: dict[str, float] = {}  # when anybody of a service last spoke
         self._heard: dict[Name, float] = {}
         self._listed: dict[str, tuple[Endpoint, ...]] = {}
         for row in self._file.ask("SELECT service, instance, version, url FROM endpoint"):
@@ -103,9 +104,9 @@ class Membership:
     def hear(self, name: Name, url: str, version: str, now: float) -> None:
         """An instance is there and well. Raises ValueError as `check` does, sqlite3.Error, Busy."""
         self.check(url, version)
-        if not any(service == name[0] for service, _ in self._alive):
+        if now >= self._voices.get(name[0], now) + self.lease_s:
             self._trust(self._listed.get(name[0], ()), now)
-        self._lapsed.pop(name, None)
+        self._voices[name[0]] = now
         self._alive[name] = Endpoint(*name, version, url), now + self.lease_s
         self._heard[name] = now
         self._list([name[0]])
@@ -121,11 +122,13 @@ class Membership:
 
     def expire(self, now: float) -> list[Name]:
         """Who has been silent for too long is gone; returns who. Raises sqlite3.Error, Busy."""
-        silent = [name for name, (_, ends_at) in self._alive.items() if now >= ends_at]
+        silent = [
+            name
+            for name, (_, ends_at) in self._alive.items()
+            if now >= ends_at and self._voices.get(name[0], 0.0) >= ends_at - self.lease_s / 2
+        ]
         for name in silent:
-            self._lapsed[name] = self._alive.pop(name)
-        late = now - self.lease_s
-        self._lapsed = {name: of for name, of in self._lapsed.items() if of[1] > late}
+            del self._alive[name]
         self._list({service for service, _ in silent})
         return silent
 
@@ -139,11 +142,7 @@ class Membership:
             self._alive[each.name] = each, now + self.lease_s
 
     def _of(self, service: str) -> tuple[Endpoint, ...]:
-        for those in (self._alive, self._lapsed):
-            found = sorted(each for each, _ in those.values() if each.service == service)
-            if found:
-                return tuple(found)
-        return ()
+        return tuple(sorted(each for each, _ in self._alive.values() if each.service == service))
 
     def _list(self, services: Iterable[str]) -> None:
         """What changed is told first and written down second: a full disk must not keep callers

@@ -6,30 +6,15 @@ Whoever wants a name gets it as an agent does, by a join token, or is signed by 
 import http.client
 import json
 import shutil
-import threading
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import grpc
 from cryptography import x509
 
-from era5_sidecar.certificates import Authority, Pair, key_in_pem
-from era6_control_plane.pilot_link import OPTIONS
-from era6_control_plane.requests_to_sign import new_key, request
-from era6_control_plane.words import (
-    ATTEND,
-    JOIN,
-    MESH,
-    Application,
-    Grant,
-    Heartbeat,
-    Words,
-    read,
-    written,
-)
+from era5_sidecar.certificates import Authority, Pair
 from lab.cast.operator import Status, is_in_step
 from lab.doors import unix_connection
 
@@ -38,26 +23,30 @@ if TYPE_CHECKING:
 
 ASK_S = 5.0
 OBEYED_S = 10.0
-HEARTBEAT_S = 0.5
 RULER = "pilot"
+
+
+class Refused(Exception):
+    """The control plane will not: the name of gRPC's status code, and why."""
+
+    @property
+    def code(self) -> str:
+        return str(self.args[0])
 
 
 # ---- who is who
 
 
 def joined(stage: "Stage", service: str, instance: str) -> Pair:
-    """Key and certificate of an instance whom the operator lets in. Raises grpc.RpcError."""
+    """Key and certificate of an instance whom the operator lets in. Raises Refused."""
     return apply_with(stage, stage.operator.token_for(service, instance), service, instance)
 
 
 def apply_with(stage: "Stage", token: str, service: str, instance: str) -> Pair:
     """The same with any token at all."""
-    key = new_key()
-    asked = Application(token, service, instance, request(key).decode())
-    with _channel(stage, "join") as opened:
-        ask: Callable[..., Any] = opened.unary_unary(f"/{MESH}/{JOIN}")
-        grant = read(Grant, ask(written(asked), timeout=ASK_S))
-    return Pair(grant.certificate.encode(), key_in_pem(key))
+    from tests.promises import attending  # and gRPC
+
+    return attending.apply_with(stage, token, service, instance)
 
 
 def stolen_authority(stage: "Stage") -> Authority:
@@ -106,51 +95,18 @@ def are_in_step(stage: "Stage", *nodes: str) -> bool:
     return {each["node"] for each in status["nodes"] if is_in_step(each)} >= set(nodes)
 
 
-@contextmanager
-def attended(stage: "Stage", shown: Pair, url: str) -> Iterator[None]:
+def attended(stage: "Stage", shown: Pair, url: str) -> AbstractContextManager[None]:
     """Somebody says that an instance is at `url` and well, in the name of a certificate."""
-    over = threading.Event()
+    from tests.promises import attending  # and gRPC
 
-    def heartbeats() -> Iterator[bytes]:
-        while not over.is_set():
-            yield written(Heartbeat(url, is_well=True))
-            over.wait(HEARTBEAT_S)
-        yield written(Heartbeat(leaving=True))
-
-    with _channel(stage, "nodes", shown) as opened:
-        call = opened.stream_stream(f"/{MESH}/{ATTEND}")(heartbeats())
-        hearing = threading.Thread(target=_hear_out, args=(call,), daemon=True)
-        hearing.start()
-        try:
-            yield
-        finally:
-            over.set()
-            hearing.join(ASK_S)
+    return attending.attended(stage, shown, url)
 
 
 def attend_once(stage: "Stage", shown: Pair | None, url: str) -> None:
-    """One heartbeat. Raises grpc.RpcError if it is refused."""
-    with _channel(stage, "nodes", shown) as opened:
-        call = opened.stream_stream(f"/{MESH}/{ATTEND}")(iter([written(_well(url))]), timeout=ASK_S)
-        for _ in call:
-            pass
+    """One heartbeat. Raises Refused."""
+    from tests.promises import attending  # and gRPC
 
-
-def _well(url: str) -> Words:
-    return Heartbeat(url, is_well=True)
-
-
-def _hear_out(call: Any) -> None:
-    with suppress(grpc.RpcError):
-        for _ in call:
-            pass
-
-
-def _channel(stage: "Stage", port: str, shown: Pair | None = None) -> grpc.Channel:
-    believed = (state_of(stage) / "citadel" / "authorities.pem").read_bytes()
-    pair = (shown.key, shown.certificate) if shown else (None, None)
-    place = stage.control_plane[port].removeprefix("https://")
-    return grpc.secure_channel(place, grpc.ssl_channel_credentials(believed, *pair), OPTIONS)
+    attending.attend_once(stage, shown, url)
 
 
 # ---- what is wanted

@@ -1,5 +1,6 @@
 """Options of the whole suite: which seed, which era, which address."""
 
+import importlib.util
 import os
 import shutil
 import sys
@@ -33,6 +34,8 @@ MADE_ONCE = (  # for many tests
     "site",
     "witnessed",
 )
+HAS_MESH = all(map(importlib.util.find_spec, ("grpc", "envoy")))
+collect_ignore = [] if HAS_MESH else ["promises", "docs/test_captured.py"]  # they import era 6
 MADE_ONCE_FOR_A_FILE = ("mesh", "stage")  # in some files; others make one for each test
 
 
@@ -117,7 +120,8 @@ def _check_address(config: pytest.Config) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    return f"seed: {config.getoption('--seed')} (another: --seed N)"
+    left_out = "" if HAS_MESH else f"; without the extra mesh: no {', '.join(collect_ignore)}, era6"
+    return f"seed: {config.getoption('--seed')} (another: --seed N){left_out}"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

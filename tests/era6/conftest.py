@@ -14,7 +14,7 @@ import pytest
 def missing() -> str:
     """Why nothing here can be run; empty if it can."""
     try:
-        import envoy.service.discovery.v3.ads_pb2_grpc
+        import envoy.service.discovery.v3.ads_pb2_grpc  # noqa: F401
         import grpc  # noqa: F401
     except ImportError as error:
         return f"{error}; era 6 needs: pip install 'seven-eras[mesh]'"

@@ -181,6 +181,9 @@ async def backend(letter):
         server.close()
 
 
+PAUSE_S = 0.002  # between two of its requests: a processor is not to be filled with them
+
+
 class Caller:
     """One connection that is kept as long as it may be."""
 
@@ -206,6 +209,7 @@ class Caller:
     async def until_stopped(self, stop):
         while not stop.is_set():
             await self.ask()
+            await asyncio.sleep(PAUSE_S)
 
     def close(self):
         if self._writer is not None:

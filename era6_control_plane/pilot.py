@@ -60,6 +60,7 @@ class Pilot:
         self.enrolment = Enrolment(self.citadel, self.membership, self._life_s, say)
         self.is_open = False  # whether nodes reach it
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._has_forgotten = bool(self.ruling.revision) and not self.membership.endpoints()
 
     def begin(self, intent: Path | None) -> None:
         """Puts the first intent in force, if there is none yet. Raises as Ruling.apply, OSError."""
@@ -74,6 +75,12 @@ class Pilot:
         self.membership.on_change = self.telling.endpoints_changed
         self.membership.renew(time.monotonic())
         self.telling.endpoints_changed()
+        if self._has_forgotten:  # it would tell everybody that there is nobody
+            self._loop.call_later(self.membership.lease_s, self._rule_anew)
+            return
+        self._rule_anew()
+
+    def _rule_anew(self) -> None:
         if self.ruling.revision and self.ruling.intent:
             self.telling.rule(self.ruling.revision.number, self.ruling.intent)
 

@@ -37,7 +37,7 @@ from era6_control_plane.names import (
 )
 from era6_control_plane.told import AuthoritiesSaid, PairSaid
 
-LEAST_S, MOST_S = 0.2, 1.0  # between two attempts
+LEAST_S, MOST_S = 0.2, 0.6  # between two attempts
 CONNECT_S = 2.0  # for a connection; who is frozen still has its kernel say hello
 OPTIONS = (
     ("grpc.keepalive_time_ms", 1000),
@@ -48,6 +48,8 @@ OPTIONS = (
     ("grpc.max_receive_message_length", -1),  # ten thousand routes are 6 MB
     ("grpc.use_local_subchannel_pool", 1),  # another certificate is another connection
     ("grpc.enable_http_proxy", 0),  # that of our service is ourselves
+    ("grpc.initial_reconnect_backoff_ms", 100),  # within an attempt; 1 s unless it is told
+    ("grpc.max_reconnect_backoff_ms", 300),
 )
 ALWAYS = {SDS: (OWN_CERTIFICATE, AUTHORITIES)}
 

@@ -329,7 +329,9 @@ def test_a_refusal_of_the_registry_says_what_it_said(service):
     with server(says(response({"detail": "accepted: loopback"}, 400))) as (service.registry, _):
         with pytest.raises(ValueError, match="accepted: loopback"):
             service.register(service.url)
-        assert "accepted: loopback" in service._beat(), "and the heart goes on"
+        # on a busy machine a beat may be given up before its answer is read: the next one is heard
+        beats = (service._beat() for _ in range(5))
+        assert any("accepted: loopback" in said for said in beats), "and the heart goes on"
 
 
 def test_a_registry_that_comes_late_is_waited_for(service):

@@ -60,7 +60,8 @@ def test_orders_under_steady_load_leaves_in_good_order(stage):
     assert stage.terminate("orders") == 0
     for thread in threads:
         thread.join()
-    assert {each.ended for each in crowd} == {"ConnectionRefusedError"}
+    # who stood in the kernel's queue as the door was closed is reset: nobody has read his order
+    assert {each.ended for each in crowd} <= {"ConnectionRefusedError", "ConnectionResetError"}
     answers = [answer for each in crowd for answer in each.answers]
     assert {answer["outcome"] for answer in answers} == {"placed"}
     assert "Traceback" not in stage.logs("orders")

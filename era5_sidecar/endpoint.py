@@ -3,42 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import ssl
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import urlsplit
 
 from era4_framework.config import BreakerConfig
-from era4_framework.errors import ConnectFailed, NotKnown, Overloaded
+from era4_framework.errors import Overloaded
 from era4_framework.policies.breaker import Breaker
-from era5_sidecar.connection import NEVER, Connection, Sweep
+from era5_sidecar.connection import NEVER, Connection
+from era5_sidecar.dialling import Dialling
 from era5_sidecar.discovery import Instance
-from era5_sidecar.handshakes import Handshakes
-from era5_sidecar.transparent import connected
 
-OUR_OWN_FAULT = (errno.EMFILE, errno.ENFILE)  # no instance is to be blamed for these
 IDLE_S = 10.0  # an idle connection is not used again after that: its other end may be closing it
-
-
-@dataclass(frozen=True)
-class Dialling:
-    """How connections are made. `peer_of`: the name in a certificate; raises if there is none.
-
-    handshakes: where those are counted that come to nothing.
-    """
-
-    sweep: Sweep
-    most_buffer_bytes: int
-    tls: ssl.SSLContext | None = None
-    peer_of: Callable[[Any], str] | None = None
-    handshakes: Handshakes = field(default_factory=lambda: Handshakes(lambda line: None))
-
-    def failed(self, peer: str, error: BaseException) -> str:
-        """What the end of a handshake means, as is to be told after the peer's name."""
-        return self.handshakes.failed("outbound", peer, error)
 
 
 class ToUpstream(Connection):
@@ -125,48 +99,10 @@ class Endpoint:
         return dialled.result()
 
     async def _dial(self, within_s: float) -> ToUpstream:
-        name = self.instance.name
-        try:
-            async with asyncio.timeout(within_s):
-                made = await self._connect()
-        except OSError as error:  # TimeoutError and SSLError among them
-            if error.errno in OUR_OWN_FAULT:
-                raise Overloaded(f"no file is left for a connection to {name}") from error
-            why = "no connection in time" if isinstance(error, TimeoutError) else _told(error)
-            why = self.dialling.failed(name, error) if isinstance(error, ssl.SSLError) else why
-            raise ConnectFailed(f"{name}: {why}") from error
-        peer_of = self.dialling.peer_of
-        if self.service and self.dialling.tls and peer_of:
-            try:
-                who = peer_of(made.transport.get_extra_info("ssl_object"))
-                if who != self.service:
-                    told = f"its certificate is {who}'s; accepted: {self.service}'s"
-                    raise NotKnown(f"{name}: {told}")
-            except NotKnown as error:
-                self.dialling.handshakes.count("outbound", name, "other_name", str(error))
-                made.abort()
-                raise
-        return made
-
-    async def _connect(self) -> ToUpstream:
-        loop = asyncio.get_running_loop()
-        url = self.instance.url
-
-        def new() -> ToUpstream:
-            return ToUpstream(self, self.dialling)
-
-        if url.startswith("unix:"):
-            return (await loop.create_unix_connection(new, url.removeprefix("unix:")))[1]
-        parts = urlsplit(url)
-        tls = self.dialling.tls if self.service else None
-        host, port, named = str(parts.hostname), int(parts.port or 80), self.service or None
-        named = named if tls else None
-        marked = await connected(host, port)
-        if marked:
-            made = await loop.create_connection(new, sock=marked, ssl=tls, server_hostname=named)
-            return made[1]
-        made = await loop.create_connection(new, host, port, ssl=tls, server_hostname=named)
-        return made[1]
+        dialling = self.dialling  # if it is another one meanwhile, this connection is an old one
+        return await dialling.dial(
+            self.instance, self.service, lambda: ToUpstream(self, dialling), within_s
+        )
 
     def give_back(self, connection: ToUpstream, now: float) -> None:
         """For the next request, if nothing is left of this one."""
@@ -198,7 +134,3 @@ class Endpoint:
 
     def __repr__(self) -> str:
         return f"<Endpoint {self.instance.name} in_flight={self.in_flight} {self.breaker!r}>"
-
-
-def _told(error: BaseException) -> str:
-    return str(error) or type(error).__name__

@@ -11,8 +11,9 @@ from era4_framework.errors import CallFailed
 from era4_framework.policies.deadline import Deadline
 from era5_sidecar import answers
 from era5_sidecar.config import SidecarConfig
+from era5_sidecar.dialling import Dialling
 from era5_sidecar.discovery import Instance
-from era5_sidecar.endpoint import Dialling, Endpoint
+from era5_sidecar.endpoint import Endpoint
 from era5_sidecar.exchange import Question, ask
 from era5_sidecar.filters import Admission
 from era5_sidecar.http1 import RequestHead, ResponseHead

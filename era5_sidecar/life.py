@@ -14,14 +14,13 @@ from typing import Any
 
 from era4_framework.config_rules import ConfigError
 from era5_sidecar.admin import Admin
-from era5_sidecar.config import SidecarConfig, placed, shown
-from era5_sidecar.discovery import Discovery
+from era5_sidecar.config import placed, shown
 from era5_sidecar.health import Health
 from era5_sidecar.inheritance import AGAIN, Notice, listeners
 from era5_sidecar.last_good import Keeping, Reading, read_first
-from era5_sidecar.lease import Lease
 from era5_sidecar.listening import url_of
 from era5_sidecar.proxy import Proxy, say
+from era5_sidecar.registration import Registration
 from era5_sidecar.starting import allow_files, as_started, open_all
 from era5_sidecar.transparent import use_mark
 
@@ -49,8 +48,7 @@ class Life:
             self._proxy = Proxy(self._config, random.Random(), is_again=is_again)
         except ConfigError as error:
             raise placed(path, error) from error
-        self._discovery: Discovery | None = None
-        self._lease: Lease | None = None
+        self._registration = Registration(self._proxy.outbound.know, say)
         self._end = asyncio.Event()
         self._is_well = asyncio.Event()
         self._is_succeeded = False  # another one has taken over
@@ -62,9 +60,12 @@ class Life:
         config, proxy = self._config, self._proxy
         at = listeners() or open_all(config)
         self._found = {"inbound.listen": url_of(at["inbound"]), "admin_listen": url_of(at["admin"])}
-        await self._follow_registry(config)  # first: who comes in at once must find somebody
+        await self._registration.follow(config)  # first: who comes in at once must find somebody
         await proxy.start(at)
-        self._lease = self._new_lease(config)
+        try:
+            self._registration.prepare(config, proxy.url)
+        except ConfigError as error:
+            raise placed(self._path, error) from error
         inbound = config.inbound
         health = Health(
             config.app, inbound.health_path, inbound.health_every_s, self._on_health, say
@@ -82,8 +83,7 @@ class Life:
         await health.stop()
         await self._leave_registry()
         await proxy.drain(proxy.config.inbound.settle_s, proxy.config.inbound.drain_s)
-        if self._discovery:
-            await self._discovery.stop()
+        await self._registration.unfollow()
         await admin.close()
         breath.cancel()
 
@@ -107,50 +107,25 @@ class Life:
             return
         self._reading = reading
         self._keep()
-        await self._follow_registry(config)
+        await self._registration.follow(config)
         rest = f"; at the next upgrade: {', '.join(later)}" if later else ""
         say(f"{self._path.name} is in force{rest}")
         self._notice.ready()
-
-    async def _follow_registry(self, config: SidecarConfig) -> None:
-        """Ask for the instances of those services whose endpoints the file does not say."""
-        asked = {
-            name: told.client.poll_s
-            for name, told in (config.outbound.services.items() if config.outbound else ())
-            if not told.endpoints
-        }
-        if self._discovery:
-            await self._discovery.stop()
-        self._discovery = None
-        if config.registry and asked:
-            self._discovery = Discovery(config.registry, asked, self._proxy.outbound.know, say)
-            await self._discovery.start()
-
-    def _new_lease(self, config: SidecarConfig) -> Lease | None:
-        if config.registry is None or config.inbound.is_edge:
-            return None
-        me = config.service, config.instance
-        try:
-            return Lease(config.registry, *me, config.inbound, self._proxy.url, say)
-        except ConfigError as error:
-            raise placed(self._path, error) from error
 
     async def _on_health(self, well: bool) -> None:
         """Our service answers, or does not: only one that does is to be found."""
         if not well:
             self._is_well.clear()
-            if self._lease:
-                await self._lease.give_back()
+            await self._registration.give_back()
             return
-        if self._lease:
-            await self._lease.take()
+        await self._registration.take()
         self._is_well.set()
 
     async def _leave_registry(self) -> None:
-        if self._lease and self._is_succeeded:
-            await self._lease.stop()
-        elif self._lease:
-            await self._lease.give_back()
+        if self._is_succeeded:
+            await self._registration.leave_to_successor()
+        else:
+            await self._registration.give_back()
 
     def _tell_ready(self) -> None:
         gc.collect()

@@ -16,8 +16,8 @@ from era4_framework.policies.deadline import Deadline
 from era5_sidecar import answers
 from era5_sidecar.config import LimitsConfig
 from era5_sidecar.connection import NEVER
+from era5_sidecar.dialling import Dialling
 from era5_sidecar.discovery import Instance
-from era5_sidecar.endpoint import Dialling
 from era5_sidecar.exchange import UNCERTAIN, Question, Reply, ask
 from era5_sidecar.filters import Call
 from era5_sidecar.http1 import RequestHead

@@ -8,7 +8,8 @@
 
 Read on in side.py (what happens to a connection), inbound.py and outbound.py (to a request),
 exchange.py (to one attempt); what these stand on is filters.py (decides), http1.py (understands),
-connection.py (waits). This file puts them together, and changes what they are told.
+connection.py (waits). This file puts them together, and changes what they are told: in one place,
+longer than others, as what is forgotten in one of `__init__` and `apply` would stay unchanged.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from era5_sidecar.accepting import Accepting
 from era5_sidecar.access_log import AccessLog
 from era5_sidecar.config import SidecarConfig
 from era5_sidecar.connection import Sweep
-from era5_sidecar.endpoint import Dialling
+from era5_sidecar.dialling import Dialling
 from era5_sidecar.gauges import tell_gauges
 from era5_sidecar.handshakes import Handshakes
 from era5_sidecar.inbound import Inbound

@@ -12,8 +12,9 @@ from era4_framework.policies.balancer import Balancer
 from era4_framework.policies.breaker import Breaker
 from era4_framework.policies.budget import RetryBudget
 from era5_sidecar.connection import NEVER
+from era5_sidecar.dialling import Dialling
 from era5_sidecar.discovery import Instance
-from era5_sidecar.endpoint import Dialling, Endpoint
+from era5_sidecar.endpoint import Endpoint
 
 
 @dataclass(frozen=True)

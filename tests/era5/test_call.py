@@ -24,8 +24,8 @@ from era4_framework.errors import (
 from era4_framework.policies.breaker import State, Verdict
 from era4_framework.policies.deadline import Deadline
 from era5_sidecar.connection import Sweep
+from era5_sidecar.dialling import Dialling
 from era5_sidecar.discovery import Instance
-from era5_sidecar.endpoint import Dialling
 from era5_sidecar.filters import Call
 from era5_sidecar.upstream import Asked, Upstream
 from era5_sidecar.ways import Way

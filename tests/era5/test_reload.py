@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from era4_framework.config_rules import ConfigError
-from era5_sidecar import certificates, life
+from era5_sidecar import certificates, registration
 from era5_sidecar.config import SidecarConfig, TlsConfig
 from era5_sidecar.inheritance import AGAIN
 from era5_sidecar.last_good import Keeping, copy_of, keep
@@ -66,7 +66,7 @@ def path(tmp_path) -> Path:
 def test_of_many_reloads_at_once_one_asks_the_registry(path, monkeypatch):
     async def reloaded() -> list[Following]:
         monkeypatch.setattr(Following, "made", [], raising=False)
-        monkeypatch.setattr(life, "Discovery", Following)
+        monkeypatch.setattr(registration, "Discovery", Following)
         alive = Life(path, print)
         async with asyncio.TaskGroup() as group:
             for _ in range(5):

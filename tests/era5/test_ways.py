@@ -12,8 +12,8 @@ import pytest
 from era4_framework.config import BreakerConfig, BudgetConfig, ClientConfig, RetryConfig
 from era4_framework.policies.breaker import State, Verdict
 from era5_sidecar.connection import Sweep
+from era5_sidecar.dialling import Dialling
 from era5_sidecar.discovery import Instance
-from era5_sidecar.endpoint import Dialling
 from era5_sidecar.upstream import Asked, Upstream
 from era5_sidecar.ways import ByName, Fault, Ruling, Way
 from tests.era5.test_exchange import GET, OK, built, kept, large

@@ -16,7 +16,8 @@ from era4_framework.errors import ConnectFailed
 from era5_sidecar.access_log import AccessLog
 from era5_sidecar.config import LogConfig, SidecarConfig
 from era5_sidecar.connection import Connection, Sweep
-from era5_sidecar.endpoint import Dialling, Endpoint, ToUpstream
+from era5_sidecar.dialling import Dialling
+from era5_sidecar.endpoint import Endpoint, ToUpstream
 from era5_sidecar.filters import Deadline
 from era5_sidecar.inbound import Inbound
 from era5_sidecar.metrics import Metrics

@@ -9,7 +9,7 @@ import pytest
 
 from era4_framework.config import ClientConfig
 from era5_sidecar.connection import Sweep
-from era5_sidecar.endpoint import Dialling
+from era5_sidecar.dialling import Dialling
 from era5_sidecar.http1 import RequestHead
 from era5_sidecar.upstream import Asked, Upstream
 from era5_sidecar.ways import Fault

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Protocol, TypeVar
 
 from lab.guard import Guard
+from lab.held import HeldPorts
 from lab.wire.namespaces import Host
 
 READY_S = 15.0  # a loaded machine starts Python slowly
@@ -84,8 +85,12 @@ class Role:
         environment: Mapping[str, str],
         host: Host | None = None,
         starts: Starts = start_cold,
+        held: HeldPorts | None = None,
     ) -> None:
-        """`starts` makes a process of argv, environment and host; another is in `lab.warm`."""
+        """`starts` makes a process of argv, environment and host; another is in `lab.warm`.
+
+        held: keeps its ports, if it is killed, for who is started there after it.
+        """
         self.name = name
         self.argv = list(argv)
         self.log = log
@@ -94,6 +99,8 @@ class Role:
         self._environment = dict(environment)
         self._host = host
         self._starts = starts
+        self._held = held
+        self._addresses: list[str] = []  # all that it has told
         self._process: Process | None = None
         self._asked_at = 0.0  # to stop, for the first time
         self._reader: threading.Thread | None = None
@@ -155,6 +162,7 @@ class Role:
     def kill(self) -> None:
         """SIGKILL: what a power cut is to a service."""
         self._end(signal.SIGKILL)
+        self._hold_ports()
 
     def stop(self) -> None:
         """Ask it to end; make it end if it does not, or goes on for callers who may still come."""
@@ -174,7 +182,9 @@ class Role:
             self.kill()
             told = f"{self.name} still ran {DRAIN_S:g} s after SIGTERM{self._told()}"
             raise RoleFailed(told) from None
-        return self._end(signal.SIGKILL)
+        code = self._end(signal.SIGKILL)
+        self._hold_ports()
+        return code
 
     def signal(self, number: int) -> None:
         """To the process itself, not to what it has started. Raises RoleFailed if it has ended."""
@@ -195,6 +205,10 @@ class Role:
 
     def resume(self) -> None:
         self._signal(signal.SIGCONT)
+
+    def _hold_ports(self) -> None:
+        if self._held and not self._host:  # in a host of its own nobody else takes any
+            self._held.hold(self._addresses)
 
     def _signal(self, number: int) -> None:
         if not self.is_running:
@@ -231,11 +245,14 @@ class Role:
                 log.flush()
                 said = READY_LINE.match(line)
                 if said:
+                    self._addresses.append(said[1].decode())
                     ready.put(said[1].decode())
                 said = LISTENS_LINE.match(line)
                 if said:
                     pairs = said[1].decode().split()
-                    listens.put(dict(pair.split("=", 1) for pair in pairs))
+                    listeners = dict(pair.split("=", 1) for pair in pairs)
+                    self._addresses += listeners.values()
+                    listens.put(listeners)
         ready.put("")
         listens.put({})
 

@@ -35,6 +35,7 @@ from lab.contract import Customer
 from lab.doors import door_at
 from lab.find import FORMS, find
 from lab.guard import Guard
+from lab.held import HeldPorts
 from lab.history import Stores, read_stores
 from lab.launch import Role
 from lab.trace import Event, Tape, Witnessed, read_folder
@@ -116,6 +117,7 @@ class Stage:
                 directory=self.directory,
                 traces=self._traces,
                 guard=self._set_guard(),
+                held=self._hold_ports(),
                 ends=self._ends,
                 knobs=knobs or Knobs(),
                 back=back,
@@ -332,6 +334,11 @@ class Stage:
         guard = Guard()
         self._ends.callback(guard.close)
         return guard
+
+    def _hold_ports(self) -> HeldPorts:
+        held = HeldPorts()
+        self._ends.callback(held.release)
+        return held
 
     def _role(self, name: str) -> Role:
         if name not in self._cast.roles:

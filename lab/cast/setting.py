@@ -15,6 +15,7 @@ from pathlib import Path
 from lab import warm
 from lab.find import Era, child_environment
 from lab.guard import Guard
+from lab.held import HeldPorts
 from lab.launch import Role, Starts, start_cold
 from lab.wire import Knobs
 from lab.wire.namespaces import Host
@@ -50,6 +51,7 @@ class Setting:
     directory: Path
     traces: Path | None
     guard: Guard
+    held: HeldPorts
     ends: ExitStack
     knobs: Knobs
     back: Knobs | None
@@ -145,6 +147,7 @@ class Setting:
             environment={**environment, **traced},
             host=host,
             starts=starts,
+            held=self.held,
         )
 
 

@@ -14,7 +14,7 @@ import grpc
 from era5_sidecar.config_text import UNIX
 from era6_control_plane.neighbours import Neighbours
 from era6_control_plane.snapshot import Snapshot
-from era6_control_plane.xds import OPTIONS, Discovery, Peer
+from era6_control_plane.xds import OPTIONS, DiscoveryServer, Peer
 
 FOR_EVER_S = float("inf")
 
@@ -34,7 +34,9 @@ class AgentSocket:
         self._path = Path(address.removeprefix(UNIX))
         self._on_news = on_news
         self._say = say
-        self._discovery = Discovery(lambda _: snapshot(), self._greet, say, is_one_per_node=False)
+        self._discovery = DiscoveryServer(
+            lambda _: snapshot(), self._greet, say, is_one_per_node=False
+        )
         self._server: Any = None
 
     async def start(self) -> None:

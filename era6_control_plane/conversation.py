@@ -15,7 +15,7 @@ from typing import Any
 
 import grpc
 
-from era6_control_plane import discovery
+from era6_control_plane import discovery_messages
 from era6_control_plane.names import SHORT
 from era6_control_plane.pace import Pace
 from era6_control_plane.planning import Stream
@@ -100,7 +100,7 @@ class Conversation:
         self._read()
         while True:
             for answer in self.stream.plan(snapshot()):
-                await self._context.write(discovery.said(self._mode, answer))
+                await self._context.write(discovery_messages.said(self._mode, answer))
             await self._woken.wait()
             self._woken.clear()
             if self._ended:
@@ -121,12 +121,12 @@ class Conversation:
         if message.HasField("node") and message.node.id not in ("", self.node.id):
             why = f"node.id is {message.node.id[:80]!r}, and was {self.node.id!r}"
             raise Ended(grpc.StatusCode.PERMISSION_DENIED, why)
-        request = discovery.heard(self._mode, message)
+        request = discovery_messages.heard(self._mode, message)
         try:
             heard = self.stream.hear(request)
         except ValueError as error:
             raise Ended(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error)) from error
-        if heard is Heard.REFUSED:
+        if heard is Heard.NACK:
             self._say(f"{self.node.id} refuses {SHORT[request.type_url]}: {request.refused}")
         if heard is Heard.UNKNOWN:
             self._say(f"{self.node.id} asks for {request.type_url[:80]!r}, of which there is none")

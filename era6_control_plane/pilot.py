@@ -1,7 +1,7 @@
 """The pilot: tells all sidecars what to do. Beside it the citadel (who is who), the registry (who
 is there) and the operator's interface: one process, as Istio's since its release 1.5.
 
-    operator ──▶ Ruling ──▶ Telling ──▶ Discovery ──▶ every proxy
+    operator ──▶ Ruling ──▶ Telling ──▶ DiscoveryServer ──▶ every proxy
                               ▲
     agents ──▶ Enrolment ──▶ Membership
 

@@ -1,176 +1,126 @@
-"""Era 5's proxy from its start to its end, told what to do by a control plane and no file."""
+"""Era 5's proxy under a ruler: what a client of the control plane knows is put in force as a whole.
+
+While something that is named has not come, or does not fit, everything stays as it was; only who is
+there (EDS) is told at once, as it cannot be wrong together with anything.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import gc
-import os
 import random
-import signal
-import socket
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from era5_sidecar.admin import Admin
-from era5_sidecar.config import shown
-from era5_sidecar.inheritance import AGAIN, Notice, listeners
-from era5_sidecar.life import BREATH_S, in_a_loop
-from era5_sidecar.listening import listener_at, url_of
-from era5_sidecar.metrics import Metrics
-from era5_sidecar.proxy import say
-from era5_sidecar.starting import allow_files
-from era5_sidecar.transparent import use_mark
-from era6_control_plane.envoy import metadata
-from era6_control_plane.kept import Kept
-from era6_control_plane.names import SHORT
-from era6_control_plane.node import NodeConfig, read
-from era6_control_plane.ruled import Ruled
-
-GRACE_S = 1.0  # a control plane that says nothing for so long is dead, and what was kept counts
+from era4_framework.config_rules import ConfigError
+from era5_sidecar.config import InboundConfig, SidecarConfig
+from era5_sidecar.proxy import Proxy
+from era5_sidecar.tls import Identity
+from era5_sidecar.ways import NO_RULER, Ruling
+from era6_control_plane.credentials import SHOWN, identity
+from era6_control_plane.interpret import Incomplete, Refused, Said, interpret
+from era6_control_plane.names import EDS
+from era6_control_plane.node import NodeConfig
+from era6_control_plane.steering import ByRoutes, label
+from era6_control_plane.told import Credentials, Told
 
 
-class Life:
-    """A proxy from its start to its end."""
+class Ruled:
+    """One proxy, from the first whole configuration on. `waits_for`: why nothing newer is."""
 
-    def __init__(self, path: Path, ready: Callable[[str], None]) -> None:
-        """Raises ConfigError."""
-        self._node = read(path)
-        self._ready = ready
-        self._kept = Kept(path)
-        self._notice = Notice.from_environment()
-        self._is_again = bool(os.environ.pop(AGAIN, ""))
-        self._end = asyncio.Event()
-        self._is_ruled = asyncio.Event()
-        use_mark(self._node.mark)
+    def __init__(
+        self, node: NodeConfig, inbound: str, rng: random.Random, say: Callable[[str], None]
+    ) -> None:
+        """inbound: where it listens, as a URL."""
+        self.proxy: Proxy | None = None
+        self.waits_for = "the agent has not said yet who we are"
+        self._node = node
+        self._inbound = inbound
+        self._rng = rng
+        self._say = say
+        self._told: Told | None = None
+        self._ruling = NO_RULER
+        self._credentials: Credentials | None = None
+        self._identity: Identity | None = None
 
-    async def run(self) -> None:
-        """Until a signal, or the end of the supervisor. Raises OSError."""
-        from era6_control_plane.client import Client  # heavy: after the file has been read
+    async def obey(self, said: Said, credentials: Credentials | None) -> bool:
+        """Whether all that is known is in force now."""
+        try:
+            self._prove(credentials)
+            await self._put_in_force(interpret(said))
+        except Incomplete as error:
+            self.waits_for = str(error)
+        except (Refused, ConfigError) as error:
+            if self.waits_for != str(error):
+                self._say(f"{error}; what was said before stays in force")
+            self.waits_for = str(error)
+        else:
+            self.waits_for = ""
+        if self.proxy and self._told:
+            self._tell_instances(self.proxy, self._told, said)
+        return not self.waits_for
 
-        node = self._node
-        self._at = listeners() or _opened(node)
-        listens = {name: url_of(each) for name, each in self._at.items()}
-        rng = random.Random()
-        self._ruled = Ruled(node, listens["inbound"], rng, say)
-        described = {
-            "id": node.instance,
-            "cluster": node.service,
-            "metadata": metadata(node, listens),
-        }
-        agent = node.agent.socket
-        self._client = Client(described, node.pilot.nodes, agent, self._on_news, say, rng)
-        if self._is_again:
-            self._client.resources.remember(self._kept.load())
-        admin = Admin(self._why_not_ready, self._stats, self._shown, self.end)
-        await admin.serve(self._at["admin"])
-        self._hear_signals()
-        work = [asyncio.create_task(each) for each in (self._client.run(), self._breathe())]
-        work.append(asyncio.create_task(self._fall_back()))
-        ruled, end = (asyncio.create_task(each.wait()) for each in (self._is_ruled, self._end))
-        await asyncio.wait((ruled, end), return_when=asyncio.FIRST_COMPLETED)
-        if not self._end.is_set():
-            self._tell_ready(listens["inbound"])
-        await self._end.wait()
-        self._client.announce(False)
-        if self._ruled.proxy:
-            leave = self._ruled.proxy.config.inbound
-            await self._ruled.proxy.drain(leave.settle_s, leave.drain_s)
-        for task in (*work, ruled):
-            task.cancel()
-        await asyncio.gather(*work, return_exceptions=True)
-        await admin.close()
+    def _prove(self, credentials: Credentials | None) -> None:
+        """From now on we are who these say. Raises Incomplete, ConfigError."""
+        if credentials is None:
+            raise Incomplete("the agent has not said yet who we are")
+        if credentials != self._credentials:
+            self._identity = identity(*credentials)
+            self._credentials = credentials
 
-    def end(self) -> None:
-        """Leave in good order."""
-        self._end.set()
-
-    async def _on_news(self) -> None:
-        client, ruled = self._client, self._ruled
-        is_whole = await ruled.obey(client.resources.said(), client.credentials)
-        if not is_whole or ruled.proxy is None:
+    async def _put_in_force(self, told: Told) -> None:
+        if self.proxy and told == self._told and self._ruling.identity is self._identity:
             return
-        if not self._is_ruled.is_set():
-            await ruled.proxy.start(self._at)
-            self._tell_gauges(ruled.proxy.metrics)
-            self._is_ruled.set()
-        self._kept.save(client.resources.resources())
+        config = configured(self._node, self._inbound, told)
+        steering = ByRoutes(told.hosts, told.clusters, self._rng)
+        ruling = Ruling(
+            steering,
+            self._identity,
+            told.inbound.is_permissive,
+            told.admission.served_by,
+            told.inbound.most_age_s,
+        )
+        if self.proxy is None:
+            self.proxy = Proxy(config, self._rng, ruling)
+        else:
+            await self.proxy.apply(config, ruling)
+        self._told, self._ruling = told, ruling
 
-    def _tell_gauges(self, metrics: Metrics) -> None:
-        client, ruled = self._client, self._ruled
-        told = "1: to the control plane; without it what was told last stays in force"
-        metrics.gauge("ruled", told, (), lambda: [((), client.is_connected)])
-        told = "resources that this proxy refused, and does not obey"
-        refused = client.resources.refused
-        metrics.gauge("refused_resources", told, (), lambda: [((), len(refused))])
-        told = "1: all that was told is in force"
-        metrics.gauge("obeyed", told, (), lambda: [((), not ruled.waits_for)])
-
-    async def _fall_back(self) -> None:
-        """A start without a control plane: what was in force the last time is better than none."""
-        await asyncio.sleep(GRACE_S)
-        kept = self._kept.load()
-        if self._is_ruled.is_set() or self._client.is_connected or not kept:
-            return
-        say("the control plane does not answer; what was in force before counts until it does")
-        self._client.resources.remember(kept)
-        await self._on_news()
-
-    def _tell_ready(self, url: str) -> None:
-        gc.collect()
-        gc.freeze()  # what was made by now stays: no collection need look at it again
-        self._client.announce(True)
-        self._notice.ready()
-        if self._notice.fileno() < 0:  # else the supervisor tells
-            self._ready(url)
-
-    async def _breathe(self) -> None:
-        while True:
-            self._notice.alive()
-            await asyncio.sleep(BREATH_S)
-
-    def _stats(self) -> bytes:
-        return self._ruled.proxy.metrics.exposition() if self._ruled.proxy else b""
-
-    def _shown(self) -> dict[str, Any]:
-        client = self._client
-        versions = client.resources.versions()
-        return {
-            "is_connected": client.is_connected,
-            "waits_for": self._ruled.waits_for,
-            "refused": {name: why for (_, name), why in client.resources.refused.items()},
-            "resources": {SHORT[kind]: found for kind, found in versions.items()},
-            "config": shown(self._ruled.proxy.config) if self._ruled.proxy else None,
-        }
-
-    def _why_not_ready(self) -> str:
-        if self._end.is_set():
-            return "it is leaving"
-        return "" if self._is_ruled.is_set() else self._ruled.waits_for
-
-    def _hear_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2):
-            loop.add_signal_handler(number, self.end)
-        # there is no file to be read anew; whoever asks is told that all is well
-        loop.add_signal_handler(signal.SIGHUP, self._notice.ready)
-        if self._notice.fileno() >= 0:
-            loop.add_reader(self._notice.fileno(), self.end)
+    def _tell_instances(self, proxy: Proxy, told: Told, said: Said) -> None:
+        there: Mapping[str, Any] = said.get(EDS, {})
+        for each in told.clusters.values():
+            instances = there.get(each.assignment)
+            if instances is not None:
+                proxy.outbound.know(label(each), instances)
 
 
-def _opened(node: NodeConfig) -> dict[str, socket.socket]:
-    """Listening sockets, where no supervisor hands any over. Raises OSError."""
-    asked = {"inbound": node.inbound.listen, "admin": node.admin_listen}
-    if node.outbound:
-        asked["outbound"] = node.outbound.listen
-    return {name: listener_at(address) for name, address in asked.items()}
+def configured(node: NodeConfig, inbound: str, told: Told) -> SidecarConfig:
+    """What a file would have said in era 5. inbound: where it listens. Raises ConfigError."""
+    admission = told.admission
+    return SidecarConfig(
+        service=node.service,
+        instance=node.instance,
+        app=told.app.url,
+        admin_listen=node.admin_listen,
+        inbound=InboundConfig(
+            listen=inbound,
+            is_edge=told.inbound.is_edge,
+            most_in_flight=told.app.most_in_flight,
+            deadline_s=admission.deadline_s,
+            may=admission.may,
+            quotas=admission.quotas,
+            settle_s=admission.settle_s,
+            drain_s=admission.drain_s,
+        ),
+        release=node.release,
+        mark=node.mark,
+        tls=SHOWN,
+        limits=told.inbound.limits,
+        supervisor=node.supervisor,
+    )
 
 
 def main(config: Path, ready: Callable[[str], None]) -> None:
-    """Runs the proxy until it is stopped; `ready` is told where its inbound listener is, once the
-    first whole configuration is in force. config: as node.read takes it.
-    """
-    allow_files()
-    with suppress(KeyboardInterrupt):
-        in_a_loop(lambda: Life(config, ready).run())
+    """Runs the proxy until it is stopped; `ready` is told where its inbound listener is."""
+    from era6_control_plane.life import live  # which puts a whole life around the class above
+
+    live(config, ready)

@@ -27,7 +27,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from era6_control_plane.asking import MOST_NAMES, Asking
 from era6_control_plane.belief import (
     Changes,
     Resources,
@@ -40,6 +39,7 @@ from era6_control_plane.belief import (
     without_doubt,
 )
 from era6_control_plane.names import WILDCARD
+from era6_control_plane.resource_names import MOST_NAMES, ResourceNames
 from era6_control_plane.snapshot import Resource, version_of
 from era6_control_plane.talk import Answer, Heard, Mode, Request
 
@@ -58,10 +58,10 @@ class Subscription:
         self.refused: dict[tuple[str, str], str] = {}
         self.waits_for: Answer | None = None
         self.is_owed = False  # an answer, even if there is nothing new in it
-        self.asking = Asking(kind, mode)
+        self.asking = ResourceNames(kind, mode)
         self._is_first = True
         self._nonce = ""
-        self._claim = ""  # WHOLE: the version it says it has, until we have compared
+        self._claim = ""  # SOTW: the version it says it has, until we have compared
         self._before = before
 
     def hear(self, request: Request) -> Heard:
@@ -91,7 +91,7 @@ class Subscription:
         return {name: there[name] for name in self.asking.names & there.keys()}
 
     def recognise(self, wanted: Mapping[str, Resource]) -> None:
-        """WHOLE: what a client has that comes back with a version, if we know that version."""
+        """SOTW: what a client has that comes back with a version, if we know that version."""
         claim, self._claim = self._claim, ""
         before, self._before = self._before, None
         if not claim:
@@ -112,7 +112,7 @@ class Subscription:
         self.told, self.good = dict(self.told), dict(self.good)
         self._drop_unasked()
 
-    def may_lack(self, asking: Asking) -> bool:
+    def may_lack(self, asking: ResourceNames) -> bool:
         """Whether a client that comes back may wait for what its old version does not show.
 
         Of what it asks for by name: something was on its way, or it has dropped and asked again.
@@ -153,7 +153,7 @@ class Subscription:
             self.told.pop(name, None)
             if self.mode is Mode.DELTA and name in self.asking.names:
                 self.told[name] = nothing(name)
-        if self.mode is Mode.WHOLE:
+        if self.mode is Mode.SOTW:
             self.told = {name: without_doubt(one) for name, one in self.told.items()}
         version = self.told_version()
         removed: tuple[str, ...] = ()
@@ -186,12 +186,12 @@ class Subscription:
         self.waits_for = None
         if request.refused is None:
             self._accept(answer)
-            return Heard.ACKNOWLEDGED
+            return Heard.ACK
         self._refuse(answer, request.refused)
-        return Heard.REFUSED
+        return Heard.NACK
 
     def _accept(self, answer: Answer) -> None:
-        if self.mode is Mode.WHOLE:
+        if self.mode is Mode.SOTW:
             self.good.clear()
         self.good.update({each.name: each for each in answer.resources})
         for name in answer.removed:
@@ -218,7 +218,7 @@ class Subscription:
         """To the last good; whether it has let go of what it was told is gone, nobody knows."""
         spoken = {each.name for each in answer.resources}
         touched = spoken | set(answer.removed)
-        if self.mode is Mode.WHOLE:
+        if self.mode is Mode.SOTW:
             touched |= self.told.keys() | self.good.keys()
         for name in touched:
             self.told.pop(name, None)

@@ -1,8 +1,15 @@
-"""What is said on a stream of xDS, in either dialect, without gRPC: who asks, who answers.
+"""What is said on a stream of xDS, in either variant, without gRPC: who asks, who answers.
 
-The state of the world (WHOLE): a request names all that is asked for of one kind, an answer has all
-there is. DELTA: both say only what is new or gone. An answer carries a nonce; the request that
-repeats it acknowledges the answer or, with an error in it, refuses it.
+State of the World (SOTW): a request names all that is asked for of one kind, an answer has all
+there is. Incremental (DELTA): both say only what is new or gone. An answer carries a nonce; the
+request that repeats it is an ACK of the answer or, with an error in it, a NACK.
+
+| here               | SOTW: DiscoveryRequest       | DELTA: DeltaDiscoveryRequest         |
+|--------------------|------------------------------|--------------------------------------|
+| nonce              | response_nonce               | response_nonce                       |
+| names, dropped     | resource_names               | resource_names_subscribe, …unsubscribe |
+| version, has       | version_info                 | initial_resource_versions            |
+| refused            | error_detail                 | error_detail                         |
 """
 
 from __future__ import annotations
@@ -15,9 +22,9 @@ from era6_control_plane.snapshot import Resource
 
 
 class Mode(Enum):
-    """The two dialects."""
+    """The two variants of the protocol."""
 
-    WHOLE = "whole"
+    SOTW = "sotw"
     DELTA = "delta"
 
 
@@ -27,8 +34,8 @@ class Heard(Enum):
     """
 
     ASKED = "asked"
-    ACKNOWLEDGED = "acknowledged"
-    REFUSED = "refused"
+    ACK = "ack"
+    NACK = "nack"
     STALE = "stale"
     UNKNOWN = "unknown"
 
@@ -37,8 +44,8 @@ class Heard(Enum):
 class Request:
     """What a client says about one kind.
 
-    names: WHOLE, all that it asks for; DELTA, those that it asks for from now on. dropped: DELTA,
-    those that it does no longer. version, has: what it has from an earlier stream, WHOLE and DELTA.
+    names: SOTW, all that it asks for; DELTA, those that it asks for from now on. dropped: DELTA,
+    those that it does no longer. version, has: what it has from an earlier stream, SOTW and DELTA.
     refused: why the answer with this nonce is; None: it is not.
     """
 

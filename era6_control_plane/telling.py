@@ -17,7 +17,7 @@ from era6_control_plane.intent import Intent
 from era6_control_plane.membership import Endpoint
 from era6_control_plane.nodes import Nodes, name_of
 from era6_control_plane.snapshot import Snapshot
-from era6_control_plane.xds import Discovery, Peer, Refused
+from era6_control_plane.xds import DiscoveryServer, Peer, Refused
 
 LOOK_S = 0.005
 ENVOY, OURS, GRPC = "envoy", "python", "grpc"
@@ -33,7 +33,7 @@ class Telling:
     ) -> None:
         """endpoints: who is there now. say: a line for the log."""
         self.nodes = Nodes()
-        self.discovery = Discovery(self._snapshot_of, self._greet, say)
+        self.discovery = DiscoveryServer(self._snapshot_of, self._greet, say)
         self.discovery.on_end = self._gone
         self.revision = 0
         self._intent: Intent | None = None

@@ -113,6 +113,9 @@ class AuthoritiesSaid:
     certificates: bytes
 
 
+Credentials = tuple[PairSaid, AuthoritiesSaid]  # who we are, and whom we believe
+
+
 @dataclass(frozen=True)
 class Told:
     """Everything but secrets, and who is there. outbound: None: our service calls nobody."""

@@ -52,8 +52,8 @@ class Refused(Exception):
     """This stream is ended with PERMISSION_DENIED and this text."""
 
 
-class Discovery:
-    """Both dialects, from one planning core. All of it runs in one event loop."""
+class DiscoveryServer:
+    """Both variants, from one planning core. All of it runs in one event loop."""
 
     def __init__(
         self,
@@ -161,22 +161,22 @@ class Discovery:
 
 # gRPC looks whether a handler is a coroutine: it must be one itself.
 class _Ads:
-    def __init__(self, discovery: Discovery) -> None:
+    def __init__(self, discovery: DiscoveryServer) -> None:
         self._discovery = discovery
 
     async def StreamAggregatedResources(self, requests: Any, context: Any) -> None:
-        await self._discovery.converse(context, Mode.WHOLE)
+        await self._discovery.converse(context, Mode.SOTW)
 
     async def DeltaAggregatedResources(self, requests: Any, context: Any) -> None:
         await self._discovery.converse(context, Mode.DELTA)
 
 
 class _Sds:
-    def __init__(self, discovery: Discovery) -> None:
+    def __init__(self, discovery: DiscoveryServer) -> None:
         self._discovery = discovery
 
     async def StreamSecrets(self, requests: Any, context: Any) -> None:
-        await self._discovery.converse(context, Mode.WHOLE)
+        await self._discovery.converse(context, Mode.SOTW)
 
     async def DeltaSecrets(self, requests: Any, context: Any) -> None:
         await self._discovery.converse(context, Mode.DELTA)

@@ -98,7 +98,7 @@ class PilotProcess:
         """A stream of ADS, as whom the certificate names."""
         async with pilot_link.channel(self.at["nodes"], self.believed(), shown) as channel:
             stub = ads_pb2_grpc.AggregatedDiscoveryServiceStub(channel)
-            whole = mode is Mode.WHOLE
+            whole = mode is Mode.SOTW
             call = stub.StreamAggregatedResources() if whole else stub.DeltaAggregatedResources()
             try:
                 yield Talk(call, mode)

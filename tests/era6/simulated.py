@@ -47,7 +47,7 @@ class Proxy:
     def begin(self) -> None:
         """It has nothing, and remembers nothing."""
         self.has: dict[str, dict[str, Resource]] = {kind: {} for kind in ORDER}
-        self.versions: dict[str, str] = {}  # WHOLE: last accepted
+        self.versions: dict[str, str] = {}  # SOTW: last accepted
         self.refused: set[tuple[str, str, str]] = set()  # as far as the server has heard
         self.newest: dict[tuple[str, str], int] = {}
         self.checks_routes = True
@@ -65,7 +65,7 @@ class Proxy:
         self.cold: set[str] = set()
         self.refusing: dict[str, set[tuple[str, str, str]]] = {}  # by nonce
         self.held: list[Callable[[], None]] = []
-        shows = self.versions if self.mode is Mode.WHOLE else self.has
+        shows = self.versions if self.mode is Mode.SOTW else self.has
         known = {kind for kind in ORDER if shows.get(kind)}
         self.refused = {one for one in self.refused if one[0] in known}  # else it seems a new one
         self._say(CDS)
@@ -130,7 +130,7 @@ class Proxy:
         if kind == CDS:
             changed = {name for name, one in good.items() if one != before.get(name)}
             self.cold |= changed
-        if self.mode is Mode.WHOLE and kind in (CDS, LDS):
+        if self.mode is Mode.SOTW and kind in (CDS, LDS):
             keep = {one.name for one in bad}
             self.has[kind] = good | {name: one for name, one in before.items() if name in keep}
         else:
@@ -168,7 +168,7 @@ class Proxy:
         names = names or set()
         self.asked[kind] = names
         self.ever_asked.add(kind)
-        if self.mode is Mode.WHOLE:
+        if self.mode is Mode.SOTW:
             version, nonce = self.versions.get(kind, ""), self.nonces.get(kind, "")
             self.said.append(Request(kind, nonce, version, tuple(sorted(names))))
             return

@@ -10,37 +10,37 @@ from envoy.service.discovery.v3.discovery_pb2 import Resource
 from era4_framework.config_rules import ConfigError
 from era5_sidecar.certificates import Authority
 from era6_control_plane.credentials import identity
-from era6_control_plane.kept import Kept
+from era6_control_plane.last_good import Keeping
 from era6_control_plane.told import AuthoritiesSaid, PairSaid
 
 TOLD = [Resource(name="a", version="1"), Resource(name="b", version="2")]
 
 
 def test_what_was_kept_is_there_at_the_next_start_and_nobody_else_may_read_it(tmp_path):
-    Kept(tmp_path / "node.toml").save(TOLD)
-    assert Kept(tmp_path / "node.toml").load() == TOLD
+    Keeping(tmp_path / "node.toml").keep(TOLD)
+    assert Keeping(tmp_path / "node.toml").kept() == TOLD
     [file] = tmp_path.iterdir()
     assert file.stat().st_mode & 0o777 == 0o600
 
 
 def test_what_has_not_changed_is_not_written_again(tmp_path):
-    kept = Kept(tmp_path / "node.toml")
-    kept.save(TOLD)
+    kept = Keeping(tmp_path / "node.toml")
+    kept.keep(TOLD)
     [file] = tmp_path.iterdir()
     file.unlink()
-    kept.save(TOLD)
+    kept.keep(TOLD)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xff\xff"], ids=["none", "nonsense"])
 def test_where_nothing_can_be_read_nothing_was_kept(tmp_path, content):
     if content:
-        (tmp_path / ".node.toml.resources").write_bytes(content)
-    assert Kept(tmp_path / "node.toml").load() == []
+        (tmp_path / ".node.toml.in-force").write_bytes(content)
+    assert Keeping(tmp_path / "node.toml").kept() == []
 
 
 def test_where_nothing_can_be_written_nothing_is_kept(tmp_path):
-    Kept(tmp_path / "nowhere" / "node.toml").save(TOLD)
+    Keeping(tmp_path / "nowhere" / "node.toml").keep(TOLD)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -21,7 +21,7 @@ from era6_control_plane.intent import FaultIntent, Intent, RouteIntent, ServiceI
 from era6_control_plane.membership import Endpoint
 from era6_control_plane.names import CDS, EDS, LDS, RDS
 from era6_control_plane.snapshot import Snapshot
-from era6_control_plane.xds import OPTIONS, Discovery, Peer
+from era6_control_plane.xds import OPTIONS, DiscoveryServer, Peer
 from tests.era6.intents import GRPC, shop
 from tests.era6.validate import unpacked
 
@@ -55,7 +55,9 @@ class Mesh:
         self._run(self._begin())
 
     async def _begin(self) -> None:
-        self._discovery = Discovery(lambda _: self.snapshot, lambda *_: ANYBODY, self.said.append)
+        self._discovery = DiscoveryServer(
+            lambda _: self.snapshot, lambda *_: ANYBODY, self.said.append
+        )
         self._servers = [grpc.aio.server(options=OPTIONS)]
         self._discovery.add_ads(self._servers[0])
         self.port = self._servers[0].add_insecure_port("127.0.0.1:0")

@@ -13,7 +13,7 @@ from era5_sidecar import bought
 from era6_control_plane.names import CDS
 from era6_control_plane.snapshot import Snapshot
 from era6_control_plane.talk import Mode
-from era6_control_plane.xds import NODE_OPTIONS, Discovery, Peer
+from era6_control_plane.xds import NODE_OPTIONS, DiscoveryServer, Peer
 from lab.stage import Stage
 from tests.era6.xds_client import Talk
 
@@ -29,7 +29,7 @@ def test_a_stream_that_is_begun_anew_has_a_connection_of_its_own(tmp_path):
         return Peer(node.id, node.cluster, float("inf"))
 
     async def test():
-        discovery = Discovery(lambda node: Snapshot(), greet, lambda line: None)
+        discovery = DiscoveryServer(lambda node: Snapshot(), greet, lambda line: None)
         server = grpc.aio.server(options=NODE_OPTIONS)
         discovery.add_ads(server)
         port = server.add_insecure_port("127.0.0.1:0")

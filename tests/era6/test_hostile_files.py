@@ -9,7 +9,7 @@ from google.protobuf.any_pb2 import Any
 from era6_control_plane import only_one
 from era6_control_plane.following import Following
 from era6_control_plane.interpret import read
-from era6_control_plane.kept import Kept
+from era6_control_plane.last_good import Keeping
 from era6_control_plane.names import CDS, EDS, LDS, RDS
 from tests.era6.pilot_process import PilotProcess, pilot
 
@@ -46,8 +46,8 @@ def test_a_state_folder_is_free_when_its_holder_is_gone(tmp_path):
 
 @pytest.mark.parametrize("name", SPOILT)
 def test_what_was_kept_and_is_spoilt_is_as_if_nothing_was_kept(tmp_path, name):
-    kept = Kept(tmp_path / "node.toml")
-    (tmp_path / ".node.toml.resources").write_bytes(SPOILT[name])
+    kept = Keeping(tmp_path / "node.toml")
+    (tmp_path / ".node.toml.in-force").write_bytes(SPOILT[name])
     following = Following((CDS, LDS), (EDS, RDS), read)
-    following.remember(kept.load())
+    following.remember(kept.kept())
     assert following.resources() == []

@@ -12,7 +12,7 @@ from era6_control_plane import pilot_link, requests_to_sign
 from era6_control_plane.names import CDS
 from era6_control_plane.snapshot import Snapshot
 from era6_control_plane.talk import Mode
-from era6_control_plane.xds import MOST_OF_ONE, OPTIONS, Discovery
+from era6_control_plane.xds import MOST_OF_ONE, OPTIONS, DiscoveryServer
 from tests.era6.join_server import running
 from tests.era6.xds_client import Talk, friend
 
@@ -28,7 +28,7 @@ def certified(pilot, service, instance):
 async def serving(folder):
     """Discovery behind mutual TLS. Gives its address, and whoever signs."""
     async with running(folder, time.time, time.monotonic) as pilot:
-        discovery = Discovery(lambda node: Snapshot(), friend, pilot.said.append)
+        discovery = DiscoveryServer(lambda node: Snapshot(), friend, pilot.said.append)
         server = grpc.aio.server(options=OPTIONS)
         discovery.add_ads(server)
         port = server.add_secure_port("127.0.0.1:0", pilot.enrolment.node_credentials())

@@ -11,7 +11,7 @@ from era6_control_plane.talk import Heard, Mode, Request
 from tests.era6.simulated import resource
 
 BOTH = pytest.mark.parametrize("mode", list(Mode), ids=lambda mode: mode.value)
-WHOLE = Mode.WHOLE
+SOTW = Mode.SOTW
 DELTA = Mode.DELTA
 KIND = {short: kind for kind, short in SHORT.items()}
 
@@ -51,11 +51,11 @@ class Timeline:
 
     def take(self, kind, *names):
         answer = self.last[kind]
-        names = names if self.mode is WHOLE else ()
+        names = names if self.mode is SOTW else ()
         return self.ask(kind, *names, nonce=answer.nonce, version=answer.version)
 
     def refuse(self, kind, why, *names):
-        names = names if self.mode is WHOLE else ()
+        names = names if self.mode is SOTW else ()
         return self.ask(kind, *names, nonce=self.last[kind].nonce, refused=why)
 
     def _shown(self, answer):
@@ -90,24 +90,24 @@ def test_routes_wait_until_clusters_and_endpoints_are_there(mode):
 @BOTH
 def test_a_cluster_goes_when_no_route_leads_there_any_more(mode):
     line = Timeline(mode, FIRST).follow()
-    both = {"a": 1, "b": 2} if mode is WHOLE else {"b": 2}
+    both = {"a": 1, "b": 2} if mode is SOTW else {"b": 2}
     assert line.push(snapshot(CDS={"b": 2}, EDS={"b": 2}, LDS={"in": 1}, RDS={"r": 2})) == [
         ("CDS", both),
-        *([("EDS", {"a": 1})] if mode is WHOLE else []),
+        *([("EDS", {"a": 1})] if mode is SOTW else []),
     ]
-    line.ask(EDS, *(("a", "b") if mode is WHOLE else ("b",)))
+    line.ask(EDS, *(("a", "b") if mode is SOTW else ("b",)))
     line.take(CDS)
     told = line.take(EDS, "a", "b")
-    if mode is WHOLE:  # the endpoints of b were asked for while the others were on their way
+    if mode is SOTW:  # the endpoints of b were asked for while the others were on their way
         assert told == [("EDS", {"a": 1, "b": 2})]
         told = line.take(EDS, "a", "b")
     assert told == [("RDS", {"r": 2})]
-    gone = ("CDS", {"b": 2} if mode is WHOLE else {"-a": 0})
+    gone = ("CDS", {"b": 2} if mode is SOTW else {"-a": 0})
     assert line.take(RDS, "r") == [gone]
 
 
 def test_a_change_of_clusters_is_followed_by_endpoints_whole():
-    line = Timeline(WHOLE, FIRST).follow()
+    line = Timeline(SOTW, FIRST).follow()
     changed = snapshot(CDS={"a": 2}, EDS={"a": 1}, **BOTH_ROUTES)
     assert line.push(changed) == [("CDS", {"a": 2}), ("EDS", {"a": 1})]
     old = "nonce of the answer before"
@@ -159,9 +159,9 @@ def test_a_refused_route_keeps_the_cluster_that_the_last_good_leads_to(mode):
     line = Timeline(mode, FIRST).follow()
     next_one = snapshot(CDS={"b": 2}, EDS={"b": 2}, LDS={"in": 1}, RDS={"r": 2})
     line.push(next_one)
-    line.ask(EDS, *(("a", "b") if mode is WHOLE else ("b",)))
+    line.ask(EDS, *(("a", "b") if mode is SOTW else ("b",)))
     line.take(CDS)
-    if mode is WHOLE:
+    if mode is SOTW:
         line.take(EDS, "a", "b")
     assert line.take(EDS, "a", "b") == [("RDS", {"r": 2})]
     assert line.refuse(RDS, "r: no regex", "r") == [], "a stays"
@@ -175,7 +175,7 @@ def test_a_refused_route_keeps_the_cluster_that_the_last_good_leads_to(mode):
 def test_a_refused_cluster_of_which_there_is_no_other_keeps_routes_back(mode):
     line = Timeline(mode, FIRST).follow()
     line.push(snapshot(CDS={"a": 1, "b": 2}, EDS={"a": 1, "b": 2}, LDS={"in": 1}, RDS={"r": 2}))
-    if mode is WHOLE:
+    if mode is SOTW:
         line.take(EDS, "a")
     assert line.refuse(CDS, "b: no") == []
     assert line.stream.is_settled(line.now)
@@ -211,10 +211,10 @@ def test_a_stale_nonce_says_nothing_and_its_names_count(mode):
     line = Timeline(mode, snapshot(CDS=two, EDS=two))
     line.ask(EDS, "a")
     line.take(EDS, "a")
-    names = ("a", "b") if mode is WHOLE else ("b",)
+    names = ("a", "b") if mode is SOTW else ("b",)
     told = line.ask(EDS, *names, nonce="of long ago")
     assert line.heard is Heard.STALE
-    assert told == [("EDS", two if mode is WHOLE else {"b": 1})]
+    assert told == [("EDS", two if mode is SOTW else {"b": 1})]
 
 
 @BOTH
@@ -235,7 +235,7 @@ def test_a_kind_that_nobody_knows_is_not_answered(mode):
 
 def test_no_names_mean_all_only_until_some_are_named_whole():
     two = {"a": 1, "b": 1}
-    line = Timeline(WHOLE, snapshot(CDS=two))
+    line = Timeline(SOTW, snapshot(CDS=two))
     assert line.ask(CDS) == [("CDS", two)]
     assert line.take(CDS) == []
     assert line.take(CDS, "a") == []
@@ -273,7 +273,7 @@ def test_what_is_dropped_is_not_told_and_is_told_when_asked_for_again():
 
 def test_who_comes_back_with_the_same_version_is_sent_nothing_whole():
     version = version_of(FIRST.of(CDS).values())
-    line = Timeline(WHOLE, FIRST)
+    line = Timeline(SOTW, FIRST)
     assert line.ask(CDS, version=version) == []
     assert line.stream.is_settled(FIRST)
     assert line.push(snapshot(CDS={"a": 2})) == [("CDS", {"a": 2})]
@@ -293,17 +293,17 @@ def test_who_comes_back_keeps_its_clusters_until_its_routes_are_new(mode):
     line.stream = Stream(mode, old.stream)
 
     def back(kind, *names):
-        version = old.last[kind].version if mode is WHOLE else ""
+        version = old.last[kind].version if mode is SOTW else ""
         has = {name: one.version for name, one in FIRST.of(kind).items()}
         return line.ask(kind, *names, version=version, has=has if mode is DELTA else {})
 
-    assert back(CDS) == [("CDS", {"a": 1, "b": 2} if mode is WHOLE else {"b": 2})]
+    assert back(CDS) == [("CDS", {"a": 1, "b": 2} if mode is SOTW else {"b": 2})]
     line.take(CDS)
     back(EDS, "a", "b")
     line.take(EDS, "a", "b")
     assert back(LDS) == []
     assert back(RDS, "r") == [("RDS", {"r": 2})]
-    assert line.take(RDS, "r") == [("CDS", {"b": 2} if mode is WHOLE else {"-a": 0})]
+    assert line.take(RDS, "r") == [("CDS", {"b": 2} if mode is SOTW else {"-a": 0})]
 
 
 @BOTH
@@ -315,7 +315,7 @@ def test_what_was_refused_before_the_connection_was_lost_stays_refused(mode):
     line = Timeline(mode, bad, old.stream)
     version = version_of(FIRST.of(LDS).values())
     has = {"in": FIRST.of(LDS)["in"].version} if mode is DELTA else {}
-    assert line.ask(LDS, version=version if mode is WHOLE else "", has=has) == []
+    assert line.ask(LDS, version=version if mode is SOTW else "", has=has) == []
     assert line.stream.progress(bad)[LDS].refused == "no"
 
 
@@ -330,7 +330,7 @@ def test_secrets_wait_for_nothing():
 
 def test_a_client_that_asks_from_the_top_is_answered_from_the_top():
     """gRPC's own: a listener by name, its routes, their clusters, their endpoints."""
-    line = Timeline(WHOLE, FIRST)
+    line = Timeline(SOTW, FIRST)
     assert line.ask(LDS, "in") == [("LDS", {"in": 1})]
     line.take(LDS, "in")
     assert line.ask(RDS, "r") == [("RDS", {"r": 1})]

@@ -200,7 +200,7 @@ def test_killed_while_its_ruler_is_dead_it_comes_back_with_what_was_in_force(pai
     orders.launch(**{AGAIN: "yes"})
     orders.wait_ready()
     assert orders.status() == 200
-    kept = orders.folder / ".node.toml.resources"
+    kept = orders.folder / ".node.toml.in-force"
     assert kept.stat().st_mode & 0o777 == 0o600
     assert b"PRIVATE KEY" not in kept.read_bytes()
 

@@ -22,7 +22,7 @@ def run(test):
 
 
 def names(answer, mode):
-    return len(answer.resources) if mode is Mode.WHOLE else {one.name for one in answer.resources}
+    return len(answer.resources) if mode is Mode.SOTW else {one.name for one in answer.resources}
 
 
 async def until(true, within_s=5.0):

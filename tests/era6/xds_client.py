@@ -12,7 +12,7 @@ from google.protobuf import json_format
 from google.rpc.status_pb2 import Status
 
 from era6_control_plane.talk import Mode
-from era6_control_plane.xds import OPTIONS, Discovery, Peer
+from era6_control_plane.xds import OPTIONS, DiscoveryServer, Peer
 
 SOON_S = 5.0
 
@@ -25,7 +25,7 @@ def friend(node, context):
 async def serving(snapshot_of, greet=friend, **more):
     """Gives the discovery, its address, and what it said."""
     said: list[str] = []
-    discovery = Discovery(snapshot_of, greet, said.append, **more)
+    discovery = DiscoveryServer(snapshot_of, greet, said.append, **more)
     server = grpc.aio.server(options=OPTIONS)
     discovery.add_ads(server)
     discovery.add_sds(server)
@@ -45,7 +45,7 @@ class Talk:
         self.call, self.mode = call, mode
 
     async def ask(self, kind, names=(), node="", nonce="", version="", refused=None, **more):
-        whole = self.mode is Mode.WHOLE
+        whole = self.mode is Mode.SOTW
         if whole:
             message = messages.DiscoveryRequest(resource_names=names, version_info=version, **more)
         else:
@@ -65,8 +65,8 @@ class Talk:
         return answer
 
     async def acknowledge(self, answer, names=()):
-        version = answer.version_info if self.mode is Mode.WHOLE else ""
-        names = names if self.mode is Mode.WHOLE else ()
+        version = answer.version_info if self.mode is Mode.SOTW else ""
+        names = names if self.mode is Mode.SOTW else ()
         await self.ask(answer.type_url, names, nonce=answer.nonce, version=version)
 
     async def silent(self, for_s=0.2):
@@ -89,7 +89,7 @@ class Talk:
 async def talking(address, mode=Mode.DELTA):
     async with grpc.aio.insecure_channel(address) as channel:
         stub = ads_pb2_grpc.AggregatedDiscoveryServiceStub(channel)
-        whole = mode is Mode.WHOLE
+        whole = mode is Mode.SOTW
         call = stub.StreamAggregatedResources() if whole else stub.DeltaAggregatedResources()
         try:
             yield Talk(call, mode)

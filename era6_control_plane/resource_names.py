@@ -1,10 +1,11 @@
 """What a client asks for of one kind: names, or all there are.
 
-    WHOLE   each request names all that is asked for
+    SOTW    each request names all that is asked for
     DELTA   each request names what is asked for from now on, and what no longer
 
-Of listeners and clusters, asking without a name means all. In WHOLE only as long as the client has
-never named any on this stream: from then on it means none. In DELTA only in the first request.
+Of listeners and clusters, asking without a name means all: a wildcard subscription. In SOTW only as
+long as the client has never named any on this stream: from then on it means none. In DELTA only in
+the first request.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ EVERYTHING = "*"
 MOST_NAMES = 20_000
 
 
-class Asking:
+class ResourceNames:
     """`has_all` and `names`: what is asked for now."""
 
     def __init__(self, kind: str, mode: Mode) -> None:
@@ -29,7 +30,7 @@ class Asking:
     def hear(self, request: Request) -> bool:
         """Whether it asks for more than before. Raises ValueError if it is more than any needs."""
         before, had_all = set(self.names), self.has_all
-        if self._mode is Mode.WHOLE:
+        if self._mode is Mode.SOTW:
             self._hear_whole(request)
         else:
             self._hear_delta(request)

@@ -1,4 +1,4 @@
-"""The messages of xDS, and what is said by them: see talk.py."""
+"""The messages of xDS's streams, and what is said by them: talk.py has the table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def heard(mode: Mode, message: Any) -> Request:
     """What a (Delta)DiscoveryRequest says."""
     kind, nonce = message.type_url, message.response_nonce
     why = message.error_detail.message[:MOST_LETTERS] if message.HasField("error_detail") else None
-    if mode is Mode.WHOLE:
+    if mode is Mode.SOTW:
         names = tuple(message.resource_names)
         return Request(kind, nonce, message.version_info, names, refused=why)
     names, dropped = message.resource_names_subscribe, message.resource_names_unsubscribe
@@ -25,7 +25,7 @@ def heard(mode: Mode, message: Any) -> Request:
 
 def said(mode: Mode, answer: Answer) -> Any:
     """The (Delta)DiscoveryResponse that says it."""
-    if mode is Mode.WHOLE:
+    if mode is Mode.SOTW:
         return messages.DiscoveryResponse(
             version_info=answer.version,
             resources=[each.body for each in answer.resources],

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+LONGEST_WAIT_S = 60.0  # for a status
+
 
 class Governed(Protocol):
     """What the control plane itself must answer for; called by any thread.

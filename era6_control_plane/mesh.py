@@ -9,13 +9,14 @@ eras mesh rollback 3                    as it was
 
 The control plane is found by --at or $ERAS_MESH (http://IP:PORT of this machine, or unix:PATH), and
 knows us by the token in the file of --token-file or $ERAS_MESH_TOKEN. Exit codes: 0 done, 1 refused
-or not obeyed by all, 2 misunderstood or nobody there.
+or not obeyed by all, 2 misunderstood or nobody there, 130 interrupted.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -25,6 +26,7 @@ from era6_control_plane.mesh_arguments import STDIN, command_line
 from era6_control_plane.mesh_client import ControlPlane, Refused
 
 REFUSED, NOBODY = 1, 2
+INTERRUPTED, NOT_READ = 130, 141  # as shells say it, of SIGINT and of SIGPIPE
 MOST_BYTES = 8 * 2**20  # of a file; what is accepted is less, and the control plane says how much
 
 Told = Mapping[str, Any]
@@ -36,19 +38,28 @@ def main(arguments: Sequence[str], ready: Callable[[str], None]) -> None:
     try:
         there = ControlPlane(asked.at, asked.token_file)
         is_obeyed = VERBS[asked.verb](asked, there)
+        _flush()
+    except SystemExit:  # a signal: a role that is told to stop has done well, a command has not
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # whoever reads what we print, as `head`, has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(NOT_READ)
     except Refused as refused:
         print(f"eras mesh {asked.verb}: {mesh_screen.plain(str(refused))}", file=sys.stderr)
         sys.exit(REFUSED)
     except (OSError, ValueError) as error:
         print(f"eras mesh {asked.verb}: {mesh_screen.plain(_words(error))}", file=sys.stderr)
         sys.exit(NOBODY)
-    sys.stdout.flush()
     sys.exit(0 if is_obeyed else REFUSED)
 
 
+def _flush() -> None:
+    print(end="", flush=True)  # where stdout is closed there is none
+
+
 def _words(error: Exception) -> str:
-    if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'stdout'}: {error.strerror}"
     return str(error)
 
 
@@ -75,13 +86,15 @@ def _changed(
 ) -> bool:
     if asked.base is not None:
         said["base"] = asked.base
-    told = there.ask(method, path, said, getattr(asked, "file", ""))
+    told = there.ask(method, path, said, _called(getattr(asked, "file", "")))
+    if not asked.json:
+        print(mesh_screen.applied(told))
+        _flush()  # it is done, whoever obeys, and whether or not we hear of it
     status = there.obeyed(told["revision"], asked.wait) if asked.wait else None
     if asked.json:
         print(_json({**told, "status": status} if status else told))
-    else:
-        print(mesh_screen.applied(told))
-        print(mesh_screen.obedience(status) if status else "", end="\n" if status else "")
+    elif status:
+        print(mesh_screen.obedience(status))
     return status is None or mesh_screen.is_obeyed(status)
 
 
@@ -94,7 +107,8 @@ def _diff(asked: argparse.Namespace, there: ControlPlane) -> bool:
     if asked.file and asked.new is not None:
         raise ValueError("FILE and --to; accepted: one of them")
     said = {"text": _text(asked.file)} if asked.file else None
-    told = there.ask("PUT" if said else "GET", f"/intent/diff?{query}", said, asked.file or "")
+    method, name = ("PUT", _called(asked.file)) if said else ("GET", "")
+    told = there.ask(method, f"/intent/diff?{query}", said, name)
     print(_json(told) if asked.json else mesh_screen.difference(told))
     return True
 
@@ -138,6 +152,10 @@ VERBS: Mapping[str, Callable[[argparse.Namespace, ControlPlane], bool]] = {
 }
 
 
+def _called(file: str) -> str:
+    return "stdin" if file == STDIN else file
+
+
 def _text(file: str) -> str:
     """What the file says, or stdin. Raises ValueError, OSError."""
     if file == STDIN:
@@ -146,12 +164,12 @@ def _text(file: str) -> str:
         with open(file, "rb") as opened:
             raw = opened.read(MOST_BYTES + 1)
     if len(raw) > MOST_BYTES:
-        raise ValueError(f"{file} is longer than {MOST_BYTES} bytes")
+        raise ValueError(f"{_called(file)} is longer than {MOST_BYTES} bytes")
     try:
         return raw.decode()
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise ValueError(f"{file}, line {line}: the text is no UTF-8") from error
+        raise ValueError(f"{_called(file)}, line {line}: the text is no UTF-8") from error
 
 
 def _json(told: object) -> str:

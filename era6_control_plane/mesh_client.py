@@ -65,6 +65,10 @@ class ControlPlane:
                 status, raw = answer.status, answer.read(MOST_BYTES)
         except http.client.HTTPException as error:
             raise ValueError(f"{self._address} speaks no HTTP: {error!r}") from error
+        except TimeoutError as error:
+            late = "" if method == "GET" else "; it may do it yet: its history tells"
+            why = f"has not answered in {patience_s:g} s{late}"
+            raise OSError(f"the control plane at {self._address} {why}") from error
         except OSError as error:
             why = error.strerror or str(error)
             raise OSError(f"no control plane at {self._address}: {why}") from error

@@ -29,7 +29,7 @@ from typing import Any
 import flask
 
 from era0_naive.sqlite_file import Busy
-from era6_control_plane.governed import Governed
+from era6_control_plane.governed import LONGEST_WAIT_S, Governed
 from era6_control_plane.history import Revision, UnknownRevision
 from era6_control_plane.intent_file import MOST_BYTES
 from era6_control_plane.operator_problems import problem, tell_refusals
@@ -38,7 +38,6 @@ from era6_control_plane.ruling import Applied, Ruling
 
 MOST_BODY_BYTES = 2 * MOST_BYTES + 65536  # JSON may write a letter in twice as many
 MOST_WAITING = 4  # requests at once; others must find a thread
-LONGEST_WAIT_S = 60.0
 TOKEN_LIFE_S, LONGEST_TOKEN_LIFE_S = 600.0, 7 * 86400.0
 MOST_LISTED = 1000
 HEADERS = {

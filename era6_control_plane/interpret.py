@@ -17,10 +17,11 @@ from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 from google.protobuf.message import DecodeError
 
-from era6_control_plane.interpret_cluster import assignment, cluster, secret
+from era6_control_plane.interpret_cluster import assignment, cluster
 from era6_control_plane.interpret_inbound import inbound
 from era6_control_plane.interpret_listener import listener
 from era6_control_plane.interpret_outbound import outbound
+from era6_control_plane.interpret_transport import secret
 from era6_control_plane.names import APP, CDS, EDS, INBOUND, LDS, OUTBOUND, RDS, SDS
 from era6_control_plane.reading import Refused
 from era6_control_plane.told import AppSaid, ClusterSaid, HostTold, InboundSaid, ListenerSaid, Told

@@ -7,12 +7,11 @@ from typing import Any
 from envoy.extensions.filters.http.local_ratelimit.v3.local_rate_limit_pb2 import LocalRateLimit
 from envoy.extensions.filters.http.rbac.v3.rbac_pb2 import RBACPerRoute
 
-from era4_framework import config_rules
 from era4_framework.config import QuotaConfig
 from era4_framework.config_rules import ConfigError
 from era5_sidecar.config import ANYONE, Rule
-from era6_control_plane.interpret_cluster import BESIDE, beside_of
-from era6_control_plane.names import APP, TRUST_DOMAIN
+from era6_control_plane.interpret_parts import beside_of, config_of
+from era6_control_plane.names import APP, BESIDE, TRUST_DOMAIN
 from era6_control_plane.reading import Reading, Refused
 from era6_control_plane.told import InboundSaid
 
@@ -25,6 +24,7 @@ ALWAYS = (
     "response_headers_to_remove",
 )
 SERVED_BY = "x-served-by"
+LEAVE = {"settle_s": 1.0, "drain_s": 3.0}  # where nothing is said of it
 
 
 def inbound(name: str, message: Any) -> InboundSaid:
@@ -55,14 +55,11 @@ def _host(said: Reading, served_by: str) -> InboundSaid:
         elif not beside.get("quotas"):
             raise Refused(f"{config.path} is set without {BESIDE}.quotas, which says it exactly")
     quotas = {
-        caller: _read(QuotaConfig, told, f"{said.at('metadata')}.{BESIDE}.quotas.{caller}")
+        caller: config_of(said, QuotaConfig, f"quotas.{caller}", told)
         for caller, told in beside.get("quotas", {}).items()
     }
     leave = [float(beside.get(key, default)) for key, default in LEAVE.items()]
     return InboundSaid(deadlines[-1], may, quotas, leave[0], leave[1], served_by)
-
-
-LEAVE = {"settle_s": 1.0, "drain_s": 3.0}
 
 
 def _deadline_s(said: Reading) -> float:
@@ -132,10 +129,3 @@ def _caller(said: Reading) -> str:
             if not name.startswith(TRUST_DOMAIN):
                 raise matcher.refuse("exact", f"{TRUST_DOMAIN}SERVICE")
             return name.removeprefix(TRUST_DOMAIN)
-
-
-def _read(kind: Any, told: Any, where: str) -> Any:
-    try:
-        return config_rules.read(kind, told, where)
-    except ConfigError as error:
-        raise Refused(str(error)) from error

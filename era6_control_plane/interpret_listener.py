@@ -16,11 +16,10 @@ from envoy.extensions.filters.network.connection_limit.v3.connection_limit_pb2 i
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import DownstreamTlsContext
 
-from era4_framework import config_rules
-from era4_framework.config_rules import ConfigError
 from era5_sidecar.config import LimitsConfig
 from era5_sidecar.connection import NEVER
-from era6_control_plane.interpret_cluster import BESIDE, beside_of, tls_secrets, url_of
+from era6_control_plane.interpret_parts import beside_of, config_of, url_of
+from era6_control_plane.interpret_transport import tls_secrets
 from era6_control_plane.names import TRUST_DOMAIN
 from era6_control_plane.reading import Reading, Refused
 from era6_control_plane.told import ListenerSaid
@@ -55,7 +54,7 @@ def listener(name: str, message: Any) -> ListenerSaid:
     with Reading(message) as said:
         said.skip("name", "per_connection_buffer_limit_bytes")  # it is in the limits
         address = url_of(said.within("address"))
-        limits = _limits(said)
+        limits = config_of(said, LimitsConfig, "limits", beside_of(said).get("limits", {}))
         for each in said.each("listener_filters"):
             each.skip("name")
             with each, each.within("typed_config").unpacked(TlsInspector):
@@ -138,11 +137,3 @@ def _tls(said: Reading) -> frozenset[str]:
         if not tls.number("require_client_certificate"):
             raise tls.refuse("require_client_certificate", "true")
         return tls_secrets(tls.within("common_tls_context"), TRUST_DOMAIN, "prefix")
-
-
-def _limits(said: Reading) -> LimitsConfig:
-    where = f"{said.at('metadata')}.{BESIDE}.limits"
-    try:
-        return config_rules.read(LimitsConfig, beside_of(said).get("limits", {}), where)
-    except ConfigError as error:
-        raise Refused(str(error)) from error

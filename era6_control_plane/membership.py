@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from era0_naive.role import host_and_port
 from era0_naive.sqlite_file import SqliteFile
@@ -82,9 +83,12 @@ class Membership:
         """By service and instance."""
         return tuple(sorted(each for listed in self._listed.values() for each in listed))
 
-    def age_s(self, endpoint: Endpoint, now: float) -> float:
-        """How long ago its agent said that it is there."""
-        return now - self._heard.get(endpoint.name, now)
+    def status(self, now: float) -> list[dict[str, Any]]:
+        """As JSON, by service and instance. age_s: since its agent last said that it is there."""
+        return [
+            {**asdict(each), "age_s": now - self._heard.get(each.name, now)}
+            for each in self.endpoints()
+        ]
 
     def check(self, url: str, version: str) -> None:
         """What an agent says of its instance. Raises ValueError: what it is, what is accepted."""

@@ -23,3 +23,4 @@ OWN_CERTIFICATE, AUTHORITIES = "default", "ROOTCA"  # secrets, as Istio calls th
 AGENT = "agent"  # the static cluster of whoever serves secrets on this host
 PILOT = "pilot"  # the static cluster of the control plane, and its name in its certificate
 TRUST_DOMAIN = "spiffe://seven-eras/"
+BESIDE = "seven-eras"  # the name under which metadata says what Envoy's fields cannot

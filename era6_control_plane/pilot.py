@@ -106,21 +106,11 @@ class Pilot:
 
     async def _status(self, wait_for: int, within_s: float) -> dict[str, Any]:
         is_settled = await self.telling.settle(wait_for, within_s)
-        now = time.monotonic()
         return {
             "revision": self.telling.revision,
             "is_settled": is_settled,
             "nodes": self.telling.status(),
-            "endpoints": [
-                {
-                    "service": each.service,
-                    "instance": each.instance,
-                    "version": each.version,
-                    "url": each.url,
-                    "age_s": self.membership.age_s(each, now),
-                }
-                for each in self.membership.endpoints()
-            ],
+            "endpoints": self.membership.status(time.monotonic()),
             "authorities": self.citadel.status(time.time()),
         }
 

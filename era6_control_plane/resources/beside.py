@@ -17,9 +17,8 @@ from typing import Any
 
 from era5_sidecar.config_sections import LimitsConfig
 from era6_control_plane.intent import ServiceIntent
+from era6_control_plane.names import BESIDE
 from era6_control_plane.resources.parts import Json, struct
-
-BESIDE = "seven-eras"
 
 
 def listener(limits: LimitsConfig) -> Json:

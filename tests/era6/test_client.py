@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import random
-
 import pytest
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryResponse, Resource
 from google.protobuf.any_pb2 import Any
 
-from era6_control_plane.client import LEAST_S, MOST_S, Retreat
 from era6_control_plane.following import Following
 from era6_control_plane.names import CDS, EDS, LDS, RDS, SHORT
+from era6_control_plane.streams import Complaints
 
 NAMES = {  # who names whom, in these tests: a body is a list of names
     CDS: EDS,
@@ -144,11 +142,9 @@ def test_nothing_is_said_twice(timeline):
     assert timeline.hear(CDS, "2", b="x") == ["CDS ACK 2"]
 
 
-def test_pauses_grow_to_a_second_and_a_part_of_each_is_chance():
-    retreat = Retreat(random.Random(1))
-    pauses = [retreat.pause_s() for _ in range(6)]
-    assert all(LEAST_S / 2 <= each <= MOST_S for each in pauses)
-    assert pauses[0] <= LEAST_S
-    assert max(pauses) > MOST_S / 2
-    retreat.forget()
-    assert retreat.pause_s() <= LEAST_S
+def test_a_complaint_is_told_once_until_it_is_another_one_and_its_end_too():
+    told: list[str] = []
+    complaints = Complaints(told.append)
+    for complaint in ("", "gone", "gone", "late", "", ""):
+        complaints.tell("pilot", complaint)
+    assert told == ["pilot: gone", "pilot: late", "pilot: answers again"]

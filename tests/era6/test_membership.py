@@ -129,7 +129,7 @@ def test_one_services_silence_does_not_touch_another(there):
 def test_age_is_since_the_last_heartbeat(there):
     there.hear(ONE, url(1), "", 1.0)
     there.hear(ONE, url(1), "", 2.5)
-    assert there.age_s(there.endpoints()[0], 4.0) == 1.5
+    assert there.status(4.0)[0]["age_s"] == 1.5
 
 
 def test_a_restarted_registry_has_its_old_list_each_with_a_fresh_lease(there, path):
@@ -137,7 +137,7 @@ def test_a_restarted_registry_has_its_old_list_each_with_a_fresh_lease(there, pa
     there.hear(TWO, url(2), "v1", 0.0)
     again = Membership(path, 1000.0)  # nobody has closed the first
     assert again.endpoints() == there.endpoints()
-    assert again.age_s(again.endpoints()[0], 1000.5) == 0.5
+    assert again.status(1000.5)[0]["age_s"] == 0.5
     again.hear(TWO, url(2), "v1", 1001.0)
     assert again.expire(1001.9) == []
     assert again.expire(1002.0) == [ONE]

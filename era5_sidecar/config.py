@@ -18,6 +18,7 @@ from era4_framework.config import ClientConfig, QuotaConfig
 from era4_framework.config_rules import ConfigError, not_accepted, require_whole
 from era5_sidecar.config_inbound import ANYONE, METHODS, InboundConfig, Rule
 from era5_sidecar.config_lines import ConfigFileError, contents, line_of, parse
+from era5_sidecar.config_paths import resolve
 from era5_sidecar.config_sections import (
     NOWHERE,
     STDOUT,
@@ -29,7 +30,14 @@ from era5_sidecar.config_sections import (
     TlsConfig,
     UpstreamConfig,
 )
-from era5_sidecar.config_text import UNIX, require_address, require_app, require_name, require_text
+from era5_sidecar.config_text import (
+    UNIX,
+    check_distinct,
+    require_address,
+    require_app,
+    require_name,
+    require_text,
+)
 
 __all__ = [
     "ANYONE",
@@ -60,6 +68,7 @@ __all__ = [
 HIDDEN = "(hidden)"
 SECRETS = ("registry.secret", "tls.key")
 FILES = ("release", "registry.secret", "tls.certificate", "tls.key", "tls.authority", "log.path")
+SOCKETS = ("app",)
 
 
 @dataclass(frozen=True)
@@ -125,11 +134,7 @@ class SidecarConfig:
         listens = {"inbound.listen": self.inbound.listen, "admin_listen": self.admin_listen}
         if self.outbound:
             listens["outbound.listen"] = self.outbound.listen
-        taken: dict[str, str] = {}
-        for key, address in listens.items():
-            if address in taken and not address.endswith(":0"):
-                raise not_accepted(key, address, f"another address than {taken[address]}")
-            taken[address] = key
+        check_distinct(listens)
         if self.registers() and "//0.0.0.0:" in self.inbound.listen and not self.inbound.advertise:
             accepted = "where others reach it, as inbound.listen is everywhere"
             raise not_accepted("inbound.advertise", self.inbound.advertise, accepted)
@@ -146,7 +151,8 @@ def read(path: Path, raw: bytes | None = None) -> SidecarConfig:
     """
     table, text = parse(path, raw)
     try:
-        return _sidecar(_resolved(table, path.resolve().parent))
+        resolve(table, path.resolve().parent, FILES, SOCKETS, (NOWHERE, STDOUT))
+        return _sidecar(table)
     except ConfigError as error:
         raise ConfigFileError(path, line_of(text, error.key), error.key, error.problem) from None
 
@@ -187,16 +193,3 @@ def _rules(listed: Any) -> list[Rule]:
         raise not_accepted("inbound.may", listed, "a list of tables, [[inbound.may]]")
     numbered = enumerate(listed)
     return [config_rules.read(Rule, each, f"inbound.may[{number}]") for number, each in numbered]
-
-
-def _resolved(table: dict[str, Any], folder: Path) -> dict[str, Any]:
-    for key in FILES:
-        *section, name = key.split(".")
-        inner = table.get(section[0]) if section else table
-        value = inner.get(name) if isinstance(inner, dict) else None
-        if isinstance(inner, dict) and isinstance(value, str) and value not in (NOWHERE, STDOUT):
-            inner[name] = str(folder / value)
-    app = table.get("app")
-    if isinstance(app, str) and app.startswith(UNIX) and app != UNIX:
-        table["app"] = UNIX + str(folder / app.removeprefix(UNIX))
-    return table

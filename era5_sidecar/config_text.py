@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from ipaddress import ip_address
 
 from era0_naive.role import host_and_port
@@ -75,6 +76,15 @@ def check_address(value: object, key: str, least_port: int = 1, loopback: bool =
         kind = "a loopback IP such as 127.0.0.1" if loopback else "an IP"
         accepted = f"http://IP:PORT with {kind} and a port from {least_port} to 65535"
         raise not_accepted(key, value, accepted)
+
+
+def check_distinct(listens: Mapping[str, str]) -> None:
+    """No two listen at one address; of port 0 each takes another. listens: address by key."""
+    taken: dict[str, str] = {}
+    for key, address in listens.items():
+        if address in taken and not address.endswith(":0"):
+            raise not_accepted(key, address, f"another address than {taken[address]}")
+        taken[address] = key
 
 
 def require_url(config: object, key: str) -> None:

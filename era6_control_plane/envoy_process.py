@@ -9,6 +9,7 @@ import asyncio
 import signal
 from contextlib import suppress
 
+from era5_sidecar.supervisor_config import host_and_port
 from era5_sidecar.transparent import connected
 
 LOOK_S = 0.01
@@ -66,12 +67,6 @@ class Envoy:
                 return int((await reader.readline()).split()[1])
             finally:
                 writer.transport.abort()
-
-
-def host_and_port(url: str) -> tuple[str, int]:
-    """Of http://HOST:PORT."""
-    host, _, port = url.partition("://")[2].rpartition(":")
-    return host, int(port)
 
 
 async def _connect(host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

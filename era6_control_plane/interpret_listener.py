@@ -53,7 +53,7 @@ def listener(name: str, message: Any) -> ListenerSaid:
     """Raises Refused."""
     with Reading(message) as said:
         said.skip("name", "per_connection_buffer_limit_bytes")  # it is in the limits
-        address = url_of(said.within("address"))
+        url_of(said.within("address"))  # must be one; where we listen our own file says
         limits = config_of(said, LimitsConfig, "limits", beside_of(said).get("limits", {}))
         for each in said.each("listener_filters"):
             each.skip("name")
@@ -64,11 +64,9 @@ def listener(name: str, message: Any) -> ListenerSaid:
             raise said.refuse("filter_chains", "one, or one with TLS and one without")
     routes, most_age_s, most, _ = chains[0]
     guarded = [secrets for *_, secrets in chains if secrets is not None]
-    found = ListenerSaid(
-        routes, address, replace(limits, most_connections=most or limits.most_connections)
-    )
-    return replace(
-        found,
+    return ListenerSaid(
+        routes,
+        replace(limits, most_connections=most or limits.most_connections),
         is_edge=not guarded,
         is_permissive=bool(guarded) and len(chains) > len(guarded),
         most_age_s=most_age_s,

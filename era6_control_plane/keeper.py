@@ -22,10 +22,11 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
+from era5_sidecar.supervisor_config import host_and_port
 from era5_sidecar.transparent import use_mark
 from era6_control_plane.bought import find
 from era6_control_plane.envoy import bootstrap, command
-from era6_control_plane.envoy_process import LOOK_S, Envoy, host_and_port
+from era6_control_plane.envoy_process import LOOK_S, Envoy
 from era6_control_plane.node import NodeConfig, read
 
 PAUSES_S = (0.0, 0.1, 0.5, 1.0)  # before it is started again, and again

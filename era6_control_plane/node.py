@@ -14,9 +14,10 @@ from typing import Any
 from era4_framework import config_rules
 from era4_framework.config_rules import ConfigError, not_accepted, require_one_of, require_whole
 from era5_sidecar.config_lines import ConfigFileError, line_of, parse
+from era5_sidecar.config_paths import resolve
 from era5_sidecar.config_sections import SupervisorConfig
 from era5_sidecar.config_text import (
-    UNIX,
+    check_distinct,
     is_name,
     require_address,
     require_app,
@@ -77,11 +78,7 @@ class NodeConfig:
         listens = {"inbound.listen": self.inbound.listen, "admin_listen": self.admin_listen}
         if self.outbound:
             listens["outbound.listen"] = self.outbound.listen
-        taken: dict[str, str] = {}
-        for key, address in listens.items():
-            if address in taken and not address.endswith(":0"):
-                raise not_accepted(key, address, f"another address than {taken[address]}")
-            taken[address] = key
+        check_distinct(listens)
         if self.agent.socket == self.app:
             raise not_accepted("agent.socket", self.agent.socket, "another address than app")
 
@@ -93,7 +90,8 @@ def read(path: Path) -> NodeConfig:
     """
     table, text = parse(path)
     try:
-        return _node(_resolved(table, path.resolve().parent))
+        resolve(table, path.resolve().parent, FILES, SOCKETS, ("",))
+        return _node(table)
     except ConfigError as error:
         raise ConfigFileError(path, line_of(text, error.key), error.key, error.problem) from None
 
@@ -106,17 +104,3 @@ def _node(table: dict[str, Any]) -> NodeConfig:
     elif "outbound" in table:
         raise not_accepted("outbound", outbound, "a table, [outbound]")
     return config_rules.read(NodeConfig, table)
-
-
-def _resolved(table: dict[str, Any], folder: Path) -> dict[str, Any]:
-    for key in (*FILES, *SOCKETS):
-        *section, name = key.split(".")
-        inner = table.get(section[0]) if section else table
-        value = inner.get(name) if isinstance(inner, dict) else None
-        if not isinstance(inner, dict) or not isinstance(value, str) or value in ("", UNIX):
-            continue
-        if key not in SOCKETS:
-            inner[name] = str(folder / value)
-        elif value.startswith(UNIX):
-            inner[name] = UNIX + str(folder / value.removeprefix(UNIX))
-    return table

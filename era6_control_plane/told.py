@@ -19,12 +19,11 @@ from era5_sidecar.ways import Fault
 class ListenerSaid:
     """A listener: which routes it has, and how callers connect to it.
 
-    address: http://IP:PORT. is_edge: without TLS; is_permissive: with and without. most_age_s: of a
-    connection. secrets: by which names.
+    is_edge: without TLS; is_permissive: with and without. most_age_s: of a connection. secrets: by
+    which names.
     """
 
     routes: str
-    address: str
     limits: LimitsConfig
     is_edge: bool = True
     is_permissive: bool = False
@@ -81,7 +80,7 @@ class AppSaid:
 
 @dataclass(frozen=True)
 class ClusterSaid:
-    """Whom a route may lead to; `client` has the cluster's part of the numbers, routes the rest.
+    """Whom a route may lead to. asked: with the cluster's part of the numbers; routes say the rest.
 
     assignment: the name under which its instances are told.
     """
@@ -91,11 +90,6 @@ class ClusterSaid:
     asked: Asked
     assignment: str
     secrets: frozenset[str] = frozenset()
-
-    @property
-    def client(self) -> ClientConfig:
-        """Breaker, budget and balancer, which all routes to it share."""
-        return self.asked.client
 
 
 @dataclass(frozen=True)

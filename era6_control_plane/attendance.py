@@ -69,7 +69,10 @@ class Attendance:
     async def attend(
         self, requests: AsyncIterator[bytes], context: Context[bytes, bytes]
     ) -> AsyncIterator[bytes]:
-        """Serves one stream."""
+        """Serves one stream: heartbeats as they come, instructions as they go out.
+
+        Raises what gRPC wants raised when it refuses.
+        """
         seat = self._seated(await known_peer(context, self._wall(), self._say))
         hearing = asyncio.create_task(self._hear_all(requests, seat))
         try:

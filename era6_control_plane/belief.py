@@ -33,12 +33,12 @@ def present(told: Resources) -> list[Resource]:
 
 
 def version_in(resources: Resources, name: str) -> str:
-    """Empty, if there is none."""
+    """The version of the resource of this name; empty, if there is none."""
     return resources[name].version if name in resources else ""
 
 
 def only(name: str, version: str) -> Resource:
-    """Of which we know no more than that it is there."""
+    """A resource of which we know no more than its name and version."""
     return Resource(name, version, Any())
 
 
@@ -60,5 +60,5 @@ def nothing(name: str) -> Resource:
 
 
 def speaks_of(why: str, name: str) -> bool:
-    """Whether this name is in the text, and not only as a part of another."""
+    """Whether a refusal, `why`, names this resource: a part of a longer name does not count."""
     return bool(re.search(rf"(?<![\w|.-]){re.escape(name)}(?![\w|-])", why))

@@ -20,7 +20,10 @@ MATCH = ("headers", "method", "path")  # what a route fits; the rest is what bec
 
 
 def changes(old: Intent | None, new: Intent) -> list[str]:
-    """As `services.inventory.client.retry.attempts: 3 -> 2`; empty: both mean the same."""
+    """What `new` changes in `old` (None: there was none), one line each.
+
+    As `services.inventory.client.retry.attempts: 3 -> 2`; empty: both mean the same.
+    """
     told = [*_values("mesh", old.mesh if old else MeshIntent(), new.mesh)]
     before = old.services if old else {}
     for name in {**before, **new.services}:
@@ -34,7 +37,7 @@ def changes(old: Intent | None, new: Intent) -> list[str]:
 
 
 def text_diff(old: str, new: str, old_name: str, new_name: str) -> str:
-    """A unified diff of the two texts; empty: they are the same.
+    """A unified diff of two intents' texts; empty: they are the same. old_name, new_name: as shown.
 
     Where they differ in more than MOST_MATCHED lines, all of these are gone and come again: to
     match them would take time with the square of their number.

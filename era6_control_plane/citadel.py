@@ -59,7 +59,7 @@ class Citadel:
         return self._bundle
 
     def sign(self, csr: bytes, service: str, instance: str, life_s: float, now: float) -> bytes:
-        """A certificate in PEM for the key in `csr`. Raises ValueError that says what is wrong."""
+        """A certificate in PEM for the key in `csr`. Raises ValueError for what is wrong, Busy."""
         check_service(service)
         check_instance(instance)
         key = requests_to_sign.checked(csr)
@@ -94,11 +94,15 @@ class Citadel:
             return self._own
 
     def new_token(self, service: str, instance: str, life_s: float, now: float) -> str:
-        """Lets one instance in, once. Raises ValueError for a name that nobody may have, Busy."""
+        """Lets one instance in, once, within life_s. Raises ValueError for a name of ours, Busy."""
         return self._tokens.new(service, instance, life_s, now)
 
     def confirm(self, peer: Peer, serial: str, believes: str, now: float) -> None:
-        """An agent says which certificate it serves, and the hash of which authorities."""
+        """An agent says which certificate it serves, and the hash of which authorities.
+
+        peer: as the certificate of its stream names it. serial: hex digits. believes: as
+        `authorities.hashed` gives it. Raises sqlite3.Error, Busy.
+        """
         self._issued.confirm(peer, serial, believes, now)
 
     def must_renew(self, peer: Peer) -> bool:

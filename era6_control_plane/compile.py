@@ -58,8 +58,9 @@ class Node:
 
 
 def compile(intent: Intent, endpoints: Sequence[Endpoint], node: Node) -> Snapshot:
-    """What this node is to know. Raises ValueError for a node that belongs to no service of ours,
-    or whose addresses are none.
+    """What this node is to know. endpoints: of all services, in any order.
+
+    Raises ValueError for a node that belongs to no service of ours, or whose addresses are none.
     """
     if node.service not in intent.services:
         known = ", ".join(sorted(intent.services)) or "none"

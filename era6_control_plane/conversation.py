@@ -70,7 +70,8 @@ class Conversation:
         before: Stream | None,
         until_s: float,
     ) -> None:
-        """Until the client ends it. before: of the same node. until_s: by the wall clock.
+        """Until the client ends it. first: what `first` gave. snapshot: what the node is to know
+        now; None: it is unknown. before: the node's last stream. until_s: since 1970.
 
         Raises Ended.
         """

@@ -54,9 +54,9 @@ class Credential:
 
 
 def granted(grant: Grant, key: Key, name: tuple[str, str]) -> Credential:
-    """What was asked for. Raises ValueError if it is something else.
+    """What was asked for, with its key. Raises ValueError if it is something else.
 
-    name: service and instance that we are.
+    key: whose public half was in the request. name: service and instance that we are.
     """
     pem = grant.certificate.encode()
     if named_in(pem).name != name:

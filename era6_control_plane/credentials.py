@@ -22,7 +22,9 @@ SHOWN = TlsConfig(f"sds:{OWN_CERTIFICATE}", f"sds:{OWN_CERTIFICATE}", f"sds:{AUT
 
 
 def identity(pair: PairSaid, authorities: AuthoritiesSaid) -> Identity:
-    """Raises ConfigError for what is no certificate, or no key to it."""
+    """What our proxy shows and believes. Raises ConfigError for what is no certificate, or no key
+    to it.
+    """
     with ExitStack() as stack:
         paths = [
             stack.enter_context(_file(content))

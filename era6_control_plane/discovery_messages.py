@@ -12,7 +12,7 @@ MOST_LETTERS = 2000  # of why something is refused
 
 
 def heard(mode: Mode, message: Any) -> Request:
-    """What a (Delta)DiscoveryRequest says."""
+    """What a DiscoveryRequest (SOTW) or DeltaDiscoveryRequest (DELTA) says."""
     kind, nonce = message.type_url, message.response_nonce
     why = message.error_detail.message[:MOST_LETTERS] if message.HasField("error_detail") else None
     if mode is Mode.SOTW:
@@ -24,7 +24,7 @@ def heard(mode: Mode, message: Any) -> Request:
 
 
 def said(mode: Mode, answer: Answer) -> Any:
-    """The (Delta)DiscoveryResponse that says it."""
+    """The DiscoveryResponse (SOTW) or DeltaDiscoveryResponse (DELTA) that says it."""
     if mode is Mode.SOTW:
         return messages.DiscoveryResponse(
             version_info=answer.version,

@@ -78,7 +78,10 @@ def metadata(config: NodeConfig, listens: Mapping[str, str]) -> dict[str, str]:
 
 
 def command(binary: str, path: str) -> list[str]:
-    """What runs it: one worker, no shared memory with others of its kind, a short farewell."""
+    """What runs it: one worker, no shared memory with others of its kind, a short farewell.
+
+    binary: Envoy. path: of the file that `bootstrap` gave.
+    """
     quiet = ["--log-level", "warning", "--concurrency", "1", "--disable-hot-restart"]
     return [binary, "-c", path, *quiet, "--drain-strategy", "immediate", "--drain-time-s", "1"]
 

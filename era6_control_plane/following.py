@@ -73,7 +73,7 @@ class Following:
                 self._accept(each.resource.type_url, each)
 
     def begin(self, wanted: Wanted) -> list[Any]:
-        """What to say first on a new stream."""
+        """What to say first on a new stream. wanted: as for `hear`."""
         said = [self._first(kind, ()) for kind in self._wildcard]
         self.want(wanted(self.said()))
         said += [self._first(kind, names) for kind, names in self._wanted.items() if names]
@@ -96,7 +96,9 @@ class Following:
         return said
 
     def hear(self, answer: DeltaDiscoveryResponse, wanted: Wanted) -> list[Any]:
-        """What to say to an answer: new questions first, then that we have it, or why not."""
+        """What to say to an answer: new questions first, then that we have it (ACK), or why not
+        (NACK). wanted: what is asked for by name, from all that is said now.
+        """
         kind = answer.type_url
         complaints = []
         if kind not in self._accepted:

@@ -14,7 +14,7 @@ class Governed(Protocol):
     All may raise ValueError, whose text is told as a 400.
     """
 
-    def is_ready(self) -> str:
+    def why_not_ready(self) -> str:
         """Empty, or why not."""
         ...
 
@@ -25,7 +25,7 @@ class Governed(Protocol):
         ...
 
     def new_token(self, service: str, instance: str, life_s: float) -> str:
-        """A join token, which is known to nobody else and good for one use."""
+        """A join token for one instance, good for one use within life_s; known to nobody else."""
         ...
 
     def rotate(self) -> str:

@@ -70,7 +70,8 @@ class History:
     ) -> Revision:
         """A new revision, which is the newest from now on, and on the disk.
 
-        base: the number that must be the newest (0: none yet); None: any. Raises Moved, Busy.
+        who, note: by whom and why. changes: what it changed, in words. base: the number that must
+        be the newest (0: none yet); None: any. at: seconds since 1970. Raises Moved, Busy.
         """
         with self._file.transaction():
             newest = self._newest_number()

@@ -35,7 +35,9 @@ def check(intent: Intent) -> None:
 
 
 def check_length(listed: Sequence[object], where: str) -> None:
-    """Raises ConfigError for a list that is too long. May be asked before its elements are read."""
+    """Raises ConfigError for a list that is too long; `where` is what errors call it. May be asked
+    before its elements are read.
+    """
     if len(listed) > MOST_OF_ONE:
         raise _too_many(where, f"{len(listed)} of them", MOST_OF_ONE)
 

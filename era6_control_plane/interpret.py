@@ -44,7 +44,9 @@ class Incomplete(LookupError):
 
 
 def read(type_url: str, name: str, body: Any) -> Any:
-    """A resource (an Any) as it is understood: one of told.py's parts. Raises Refused."""
+    """A resource as it is understood: one of told.py's parts. body: an Any with a message of this
+    type. Raises Refused, whose text begins with the field's path.
+    """
     kind = KINDS[type_url]()
     try:
         if not body.Unpack(kind):

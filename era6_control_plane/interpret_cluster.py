@@ -32,7 +32,10 @@ OURS = {  # what we do otherwise: the breaker and the budget beside it say how
 
 
 def cluster(name: str, message: Any) -> ClusterSaid | AppSaid | None:
-    """Whom others ask; None: one to which nothing leads. Raises Refused."""
+    """Whom others ask, or the service beside us; None: one to which nothing leads.
+
+    message: a Cluster. Raises Refused.
+    """
     if message.type == Cluster.STATIC:
         return _app(name, message) if name == APP else None
     with Reading(message) as said:
@@ -58,7 +61,7 @@ def cluster(name: str, message: Any) -> ClusterSaid | AppSaid | None:
 
 
 def assignment(name: str, message: Any) -> tuple[Instance, ...]:
-    """Who is there, and may be asked. Raises Refused."""
+    """Who is there, and may be asked. message: a ClusterLoadAssignment. Raises Refused."""
     found = []
     with Reading(message) as said:
         said.skip("cluster_name")

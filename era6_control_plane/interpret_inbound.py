@@ -28,7 +28,7 @@ LEAVE = {"settle_s": 1.0, "drain_s": 3.0}  # where nothing is said of it
 
 
 def inbound(name: str, message: Any) -> InboundSaid:
-    """Raises Refused."""
+    """message: a RouteConfiguration. Raises Refused."""
     with Reading(message) as said:
         said.skip("name")
         served_by = _served_by(said)

@@ -50,7 +50,7 @@ TRANSPORTS = ("", "tls", "raw_buffer")
 
 
 def listener(name: str, message: Any) -> ListenerSaid:
-    """Raises Refused."""
+    """message: a Listener, `inbound` or `outbound`. Raises Refused."""
     with Reading(message) as said:
         said.skip("name", "per_connection_buffer_limit_bytes")  # it is in the limits
         url_of(said.within("address"))  # must be one; where we listen our own file says

@@ -32,7 +32,7 @@ ALWAYS = (
 
 
 def outbound(name: str, message: Any) -> tuple[HostTold, ...]:
-    """Raises Refused."""
+    """One for each service that may be named. message: a RouteConfiguration. Raises Refused."""
     with Reading(message) as said:
         said.skip("name")
         return tuple(_host(each) for each in said.each("virtual_hosts"))

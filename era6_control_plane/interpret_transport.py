@@ -9,7 +9,10 @@ from era6_control_plane.told import AuthoritiesSaid, PairSaid
 
 
 def secret(name: str, message: Any) -> PairSaid | AuthoritiesSaid:
-    """Raises Refused, which never says what is in it."""
+    """Our own certificate and key, or whom to believe. message: a Secret.
+
+    Raises Refused, which never says what is in it.
+    """
     if message.HasField("tls_certificate"):
         pair = message.tls_certificate
         if pair.private_key.WhichOneof("specifier") not in ("inline_bytes", "inline_string"):
@@ -21,7 +24,10 @@ def secret(name: str, message: Any) -> PairSaid | AuthoritiesSaid:
 
 
 def tls_secrets(common: Reading, accepted: str, matcher: str) -> frozenset[str]:
-    """Names of the secrets; the peer's name must be matched as `accepted` says. Raises Refused."""
+    """Names of the secrets that a CommonTlsContext asks for. Raises Refused.
+
+    accepted: what the peer's name must be compared with, by `matcher` (exact or prefix).
+    """
     with common:
         common.skip("tls_params")  # ours speaks TLS 1.3 and no other
         own = [_secret_of(each) for each in common.each("tls_certificate_sds_secret_configs")]

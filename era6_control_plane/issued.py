@@ -43,7 +43,10 @@ class Issued:
             )
 
     def confirm(self, peer: Peer, serial: str, believes: str, now: float) -> None:
-        """Its agent says which certificate it serves, and the hash of which authorities."""
+        """Its agent says which certificate it serves, and the hash of which authorities.
+
+        peer: as the certificate of its stream names it. serial: hex digits. Raises Busy.
+        """
         if self._heard.get(peer.name) == (serial, believes):
             return
         with self._file.transaction():

@@ -91,7 +91,10 @@ class Membership:
         ]
 
     def check(self, url: str, version: str) -> None:
-        """What an agent says of its instance. Raises ValueError: what it is, what is accepted."""
+        """What an agent says of its instance: where its proxy lets callers in, and its version.
+
+        Raises ValueError: what it is, what is accepted.
+        """
         if version and not is_name(version):
             raise ValueError(f"version {version[:80]!r}; accepted: a name, or empty for none")
         accepted = f"http://IP:PORT inside {', '.join(map(str, self._networks))}"

@@ -40,7 +40,8 @@ class ControlPlane:
         self._token = operator_token.read(Path(token_file))
 
     def ask(self, method: str, path: str, said: object = None, name: str = "") -> dict[str, Any]:
-        """What it answers. name: of the file that `said` is from, for its errors.
+        """What it answers. path: with its query. said: the body, for JSON. name: of the file that
+        it is from, for errors.
 
         Raises Refused, OSError if nobody is there, ValueError if that is no control plane.
         """

@@ -32,7 +32,7 @@ class Nodes:
         self._seen: dict[Name, Seen] = {}
 
     def come(self, name: Name, node: Node, data_plane: str, now: float) -> None:
-        """It is connected."""
+        """It is connected. data_plane: what program it says it is. now: seconds since 1970."""
         self._seen.pop(name, None)
         self._seen[name] = Seen(node, data_plane, now)
 

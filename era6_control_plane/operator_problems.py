@@ -32,7 +32,7 @@ def tell_refusals(app: flask.Flask) -> None:
 
 
 def problem(status: int, detail: str, place: Mapping[str, object] | None = None) -> flask.Response:
-    """The answer. place: what else can be told of it."""
+    """The answer. detail: what is wrong, and what is accepted. place: what else can be told."""
     title = HTTPStatus(status).phrase
     told = {"type": "about:blank", "title": title, "status": status, "detail": detail}
     response = flask.jsonify({**told, **(place or {})})

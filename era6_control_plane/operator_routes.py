@@ -132,7 +132,7 @@ def _govern(app: flask.Flask, ruling: Ruling, governed: Governed) -> None:
 
     @app.get("/ready")
     def ready() -> flask.Response | Answer:
-        why_not = governed.is_ready()
+        why_not = governed.why_not_ready()
         return problem(503, why_not) if why_not else ({"ready": True}, 200)
 
     @app.get("/status")

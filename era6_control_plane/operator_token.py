@@ -46,6 +46,6 @@ def read(path: Path) -> str:
 
 
 def check(token: str, where: str) -> None:
-    """Raises ValueError, which does not tell it, unless it could be one."""
+    """Raises ValueError, which does not tell it, unless it could be one. where: it is from."""
     if not TOKEN.fullmatch(token):
         raise ValueError(f"what {where} says is no token; accepted: 32 to 256 of A-Z a-z 0-9 _ -")

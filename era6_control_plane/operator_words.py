@@ -26,7 +26,7 @@ class Misspoken(ValueError):
 
 
 def body(required: Mapping[str, type], optional: Mapping[str, type]) -> dict[str, Any]:
-    """What the request's JSON object says, each of the kind asked for.
+    """What the request's JSON object says. required, optional: by name, of which kind each is.
 
     Raises Misspoken, and UnsupportedMediaType if it says that it is no JSON.
     """
@@ -54,7 +54,7 @@ def query(*names: str) -> Mapping[str, str]:
 
 
 def whole(said: Mapping[str, str], name: str, default: int, least: int, most: int = MOST) -> int:
-    """A whole number of a query. Raises Misspoken."""
+    """A whole number of a query, `least` to `most`. said: what `query` gave. Raises Misspoken."""
     text = said.get(name, str(default))
     # int() alone takes `1_0`, and other peoples' digits
     if not (text.isascii() and text.isdecimal() and len(text) < 20 and least <= int(text) <= most):
@@ -64,7 +64,7 @@ def whole(said: Mapping[str, str], name: str, default: int, least: int, most: in
 
 
 def seconds(said: Mapping[str, str], name: str, default: float, most: float) -> float:
-    """Seconds of a query, 0 to `most`. Raises Misspoken."""
+    """Seconds of a query, 0 to `most`. said: what `query` gave. Raises Misspoken."""
     text = said.get(name, str(default))
     try:
         value = float(text)

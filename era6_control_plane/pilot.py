@@ -84,7 +84,7 @@ class Pilot:
         if self.ruling.revision and self.ruling.intent:
             self.telling.rule(self.ruling.revision.number, self.ruling.intent)
 
-    def is_ready(self) -> str:
+    def why_not_ready(self) -> str:
         """Empty, or why not."""
         return "" if self.is_open else "it has only just started"
 
@@ -96,7 +96,7 @@ class Pilot:
         return told.result(within_s + SLACK_S)
 
     def new_token(self, service: str, instance: str, life_s: float) -> str:
-        """Lets one instance in, once."""
+        """Lets one instance in, once, within life_s."""
         say(f"a token for {service}/{instance}, good for {life_s:g} s")
         return self.citadel.new_token(service, instance, life_s, time.time())
 
@@ -134,8 +134,9 @@ def main(
     network: Sequence[str] | None,
     ready: Callable[[str], None],
 ) -> None:
-    """Serves until it is told to stop. nodes, join: https://IP:PORT; operator: http://IP:PORT or
-    unix:PATH. Raises OSError, ValueError, Busy.
+    """Serves until it is told to stop. state: a folder of its own. nodes, join: https://IP:PORT;
+    operator: http://IP:PORT or unix:PATH. intent: the first one, if there is none in force.
+    network: where instances may live; None: on this host. Raises OSError, ValueError, Busy.
     """
     allow_files()
     pilot = Pilot(state, network or NETWORKS)

@@ -80,13 +80,13 @@ def channel(url: str, believed: bytes, shown: Pair | None = None) -> grpc.aio.Ch
 
 
 async def join(url: str, believed: bytes, application: Application) -> Grant:
-    """The first certificate. Raises LinkLost, Refused."""
+    """The first certificate. url, believed: as `channel` takes them. Raises LinkLost, Refused."""
     async with channel(url, believed) as opened:
         return await _ask(opened, JOIN, application)
 
 
 async def renew(url: str, believed: bytes, shown: Pair, renewal: Renewal) -> Grant:
-    """The next certificate, for who shows one. Raises LinkLost, Refused."""
+    """The next certificate, for who shows one; otherwise as `join`. Raises LinkLost, Refused."""
     async with channel(url, believed, shown) as opened:
         return await _ask(opened, RENEW, renewal)
 

@@ -43,7 +43,10 @@ class Ruled:
         self._identity: Identity | None = None
 
     async def obey(self, said: Said, credentials: Credentials | None) -> bool:
-        """Whether all that is known is in force now."""
+        """Puts in force what makes a whole; whether all that is known is in force now.
+
+        said: by type URL and name. credentials: None: the agent has not said them yet.
+        """
         try:
             self._prove(credentials)
             await self._put_in_force(interpret(said))

@@ -108,7 +108,7 @@ class Reading:
         return told
 
     def refuse(self, name: str, accepted: str) -> Refused:
-        """The error to raise for a field."""
+        """The error to raise for a field: what it says, and what is accepted."""
         told = str(getattr(self._message, name)).strip().replace("\n", " ")
         shown = told if len(told) <= LONGEST_QUOTE else f"{told[: LONGEST_QUOTE - 1]}…"
         return Refused(f"{self.at(name)} is {shown!r}: accepted is {accepted}")

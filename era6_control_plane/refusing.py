@@ -17,7 +17,7 @@ Context = grpc.aio.ServicerContext
 
 
 async def refuse(context: Context[Any, Any], code: grpc.StatusCode, reason: object) -> NoReturn:
-    """Ends the call; raises what gRPC wants raised."""
+    """Ends the call with a status; raises what gRPC wants raised. reason: what is accepted."""
     await context.abort(code, str(reason)[:LONGEST_REASON])
     raise AssertionError("abort returns never")
 

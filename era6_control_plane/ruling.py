@@ -78,9 +78,10 @@ class Ruling:
         base: int | None = None,
         is_rehearsal: bool = False,
     ) -> Applied:
-        """Puts an intent in force, whole or not at all.
+        """Puts an intent in force, whole or not at all. is_rehearsal: only tells what would change.
 
-        Raises IntentError, ValueError (rehearse's, who, note), Moved, Busy.
+        base: the revision that must be in force (0: none); None: any. Raises IntentError,
+        ValueError (rehearse's, who, note), Moved, Busy.
         """
         _check_words("who", who, least=1)
         _check_words("note", note)
@@ -101,7 +102,7 @@ class Ruling:
         return Applied(revision.number, made, is_new=True)
 
     def rollback(self, number: int, who: str, note: str = "", base: int | None = None) -> Applied:
-        """What an old revision said, as a new one. Raises as `apply`, and UnknownRevision."""
+        """What revision `number` said, as a new one. As `apply`; raises UnknownRevision, too."""
         old = self._history.revision(number)
         return self.apply(old.text, who, note or f"back to revision {number}", base)
 

@@ -30,7 +30,7 @@ class Complaints:
         self._said: dict[str, str] = {}
 
     def tell(self, about: str, complaint: str) -> None:
-        """complaint: empty, if there is none any more."""
+        """about: whose it is. complaint: empty, if there is none any more."""
         before = self._said.get(about, "")
         if complaint and complaint != before:
             self._say(f"{about}: {complaint}")

@@ -146,7 +146,7 @@ class Subscription:
         return not self.waits_for and there == {name: one.version for name, one in wanted.items()}
 
     def tell(self, changes: Changes, nonce: str) -> Answer:
-        """The answer that says this. From now on it is waited for."""
+        """The answer that says this; nonce: its own. From now on its ACK or NACK is waited for."""
         self.is_owed = False
         self.told.update(changes.new)
         for name in (*changes.gone, *changes.absent):

@@ -45,7 +45,7 @@ class Telling:
         self._say = say
 
     def rule(self, revision: int, intent: Intent) -> None:
-        """This intent is in force."""
+        """This intent is in force; revision: its number."""
         self.revision, self._intent = revision, intent
         self._change()
 
@@ -67,7 +67,9 @@ class Telling:
         self._change()
 
     async def settle(self, revision: int, within_s: float) -> bool:
-        """Waits until every node has taken or refused what this revision means for it."""
+        """Waits until every node has taken or refused what this revision means for it, for within_s
+        at the most; whether all have.
+        """
         until = time.monotonic() + within_s
         while not (is_settled := self._is_settled(revision)) and time.monotonic() < until:
             await asyncio.sleep(LOOK_S)
@@ -142,7 +144,7 @@ class Telling:
 
 
 def data_plane_of(node: Node, message: Any) -> str:
-    """Which program it is, in our words."""
+    """Which program it is, in our words. message: the Node that it sent."""
     if node.kind == PROXYLESS:
         return GRPC
     return ENVOY if message.user_agent_name == ENVOY else OURS

@@ -37,7 +37,9 @@ class Tokens:
         self._file = file
 
     def new(self, service: str, instance: str, life_s: float, now: float) -> str:
-        """Shown once, and known to nobody afterwards. Raises ValueError for what cannot be."""
+        """A token for one instance, good for life_s; known to nobody once it was shown. Raises
+        ValueError for what cannot be, Busy.
+        """
         check_service(service)
         check_instance(instance)
         if type(life_s) not in (int, float) or not 0 < life_s <= LONGEST_LIFE_S:

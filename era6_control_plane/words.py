@@ -87,7 +87,9 @@ def written(words: Words) -> bytes:
 
 
 def read(kind: type[Kind], body: bytes) -> Kind:
-    """What was sent. Raises ValueError that says what is accepted, and quotes nothing."""
+    """What was sent, as one of the classes above. Raises ValueError that says what is accepted, and
+    quotes nothing.
+    """
     if len(body) > MOST_BYTES:
         raise ValueError(f"a message of {len(body)} bytes; accepted: at most {MOST_BYTES}")
     try:

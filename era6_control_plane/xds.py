@@ -105,7 +105,7 @@ class DiscoveryServer:
             await asyncio.sleep(0.005)
 
     async def converse(self, context: Any, mode: Mode) -> None:
-        """One stream, until its end."""
+        """One stream, until its end. context: gRPC's."""
         conversation = Conversation(context, mode, self._say)
         self._held.add(conversation)
         try:

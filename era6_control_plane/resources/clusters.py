@@ -59,7 +59,10 @@ def collector() -> Cluster:
 
 
 def upstream(mesh: MeshIntent, name: str, version: str, service: ServiceIntent) -> Cluster:
-    """A service that is called, over mTLS; who its instances are is told beside (EDS)."""
+    """Service `name` as it is called, over mTLS; who its instances are is told beside (EDS).
+
+    version: of which; ALL_VERSIONS: whichever.
+    """
     told = _common(name, version, service) | {
         **_balance(service.client),
         "circuit_breakers": _breakers(service),

@@ -35,7 +35,7 @@ class StandIn:
         self.settle.set()
         self.wrong: Exception | None = None
 
-    def is_ready(self) -> str:
+    def why_not_ready(self) -> str:
         return self.why_not
 
     def status(self, wait_for: int = 0, within_s: float = 0.0) -> Mapping[str, Any]:

@@ -35,6 +35,9 @@ class OperatorApi:
         operator_token.check(token, "the operator's token")
         self._ruling, self._governed, self._token = ruling, governed, token
         self._server: Any = None
+        self._thread = threading.Thread(
+            target=lambda: self._server.run(), name="operator", daemon=True
+        )
 
     def serve(self, listener: socket.socket) -> None:
         """Answers at this socket from now on, and returns at once.
@@ -55,7 +58,7 @@ class OperatorApi:
             asyncore_use_poll=True,  # select() ends at descriptor 1024
             ident=None,
         )
-        threading.Thread(target=self._server.run, name="operator", daemon=True).start()
+        self._thread.start()
 
     def close(self) -> None:
         """Answers no more; who is inside still has his answer, unless it takes too long."""
@@ -66,7 +69,10 @@ class OperatorApi:
         while _is_busy(server) and time.monotonic() < until:
             time.sleep(LOOK_AGAIN_S)
         server.task_dispatcher.shutdown(timeout=LOOK_AGAIN_S)
-        server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map, ignore_all=True))
+        server.trigger.pull_trigger(lambda: _end(server))
+        self._thread.join(FINISH_S)
+        if not server.task_dispatcher.threads:  # one that is left may be about to pull it
+            server.trigger.close()
 
 
 def _names(listener: socket.socket) -> frozenset[str]:
@@ -78,6 +84,14 @@ def _names(listener: socket.socket) -> frozenset[str]:
         raise ValueError(f"operator's address {host}; accepted: one of loopback, or unix:PATH")
     bracketed = f"[{host}]" if ":" in host else host
     return frozenset(f"{name}:{port}" for name in (bracketed, *LOOPBACK))
+
+
+def _end(server: Any) -> None:
+    """By the server's loop, which ends with it. Whoever asked for this may not have pulled the
+    trigger yet: he would find it closed, or write into a file that was opened since.
+    """
+    server.trigger.del_channel()  # so it is not closed with all the others
+    wasyncore.close_all(server._map, ignore_all=True)
 
 
 def _is_busy(server: Any) -> bool:

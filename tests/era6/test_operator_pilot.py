@@ -8,8 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+from era5_sidecar.server import listener_at
 from era6_control_plane.mesh_client import ControlPlane, Refused
-from tests.era6.operators import PATIENCE_S
+from era6_control_plane.operator_api import OperatorApi
+from tests.era6.operators import TOKEN, until
 from tests.era6.roles import Begun, begin
 
 ONE = "[services.a]\nsettle_s = {}\n"
@@ -45,10 +47,7 @@ def test_what_was_accepted_is_in_force_after_a_kill(tmp_path):
     with pilot(tmp_path) as (process, there), ThreadPoolExecutor(WRITERS) as pool:
         for first in range(WRITERS):
             pool.submit(change, there, first)
-        until = time.monotonic() + PATIENCE_S
-        while len(accepted) < 30:
-            assert time.monotonic() < until
-            time.sleep(0.01)
+        until(lambda: len(accepted) >= 30)
         os.kill(process.pid, signal.SIGKILL)
     with pilot(tmp_path) as (_, there):
         newest = there.ask("GET", "/intent")
@@ -74,3 +73,21 @@ def test_an_intent_of_five_thousand_routes_keeps_nobody_waiting_for_long(tmp_pat
             longest_s = max(longest_s, time.monotonic() - begin)
         assert applying.result()["revision"] == 2
     assert longest_s < 5.0
+
+
+def test_it_closes_well_also_where_its_loop_does_at_once_what_it_is_only_about_to_be_told(tmp_path):
+    api = OperatorApi(None, None, TOKEN)
+    api.serve(listener_at(f"unix:{tmp_path}/operator"))
+    trigger = api._server.trigger
+    pull, pulls = trigger._physical_pull, []
+
+    def pull_late():
+        pulls.append(len(pulls))
+        if len(pulls) > 1:  # another wakes the loop before who asks it to end does
+            pull()
+            until(lambda: not api._server._map)
+        pull()
+
+    trigger._physical_pull = pull_late
+    api.close()
+    assert len(pulls) == 2 and trigger._closed

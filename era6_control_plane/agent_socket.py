@@ -14,7 +14,7 @@ import grpc
 from era5_sidecar.config_text import UNIX
 from era6_control_plane.neighbours import Neighbours
 from era6_control_plane.snapshot import Snapshot
-from era6_control_plane.xds import OPTIONS, DiscoveryServer, Peer
+from era6_control_plane.xds import OPTIONS, Caller, DiscoveryServer
 
 FOR_EVER_S = float("inf")
 
@@ -69,14 +69,14 @@ class AgentSocket:
         await self._server.stop(0)
         self._path.unlink(missing_ok=True)
 
-    def _greet(self, node: Any, context: Any) -> Peer:
+    def _greet(self, node: Any, context: Any) -> Caller:
         """Whoever can open this socket is our user: what is asked is only where it listens."""
         fields = node.metadata.fields
         inbound = fields["inbound"].string_value if "inbound" in fields else ""
         if self.neighbours.come(context, inbound):
             context.add_done_callback(lambda _: self._gone(context))
             self._on_news()
-        return Peer(node.id, node.cluster, FOR_EVER_S)
+        return Caller(node.id, node.cluster, FOR_EVER_S)
 
     def _gone(self, stream: object) -> None:
         self.neighbours.go(stream, time.monotonic())

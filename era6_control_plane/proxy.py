@@ -16,11 +16,11 @@ from era5_sidecar.config import InboundConfig, SidecarConfig
 from era5_sidecar.proxy import Proxy
 from era5_sidecar.tls import Identity
 from era5_sidecar.ways import NO_RULER, Ruling
-from era6_control_plane.credentials import SHOWN, identity
 from era6_control_plane.interpret import Incomplete, Refused, Said, interpret
 from era6_control_plane.names import EDS
 from era6_control_plane.node import NodeConfig
 from era6_control_plane.steering import ByRoutes, label
+from era6_control_plane.tls import SHOWN, identity
 from era6_control_plane.told import Credentials, Told
 
 

@@ -17,7 +17,7 @@ from era6_control_plane.intent import Intent
 from era6_control_plane.membership import Endpoint
 from era6_control_plane.nodes import Nodes, name_of
 from era6_control_plane.snapshot import Snapshot
-from era6_control_plane.xds import DiscoveryServer, Peer, Refused
+from era6_control_plane.xds import Caller, DiscoveryServer, Refused
 
 LOOK_S = 0.005
 ENVOY, OURS, GRPC = "envoy", "python", "grpc"
@@ -121,7 +121,7 @@ class Telling:
             self._say(f"{name} keeps what it has: {error}")
             return None
 
-    def _greet(self, message: Any, context: Any) -> Peer:
+    def _greet(self, message: Any, context: Any) -> Caller:
         try:
             peer = peer_of(context.auth_context(), time.time())
             if (message.cluster, message.id) != peer.name:
@@ -135,7 +135,7 @@ class Telling:
             self._compiled.pop(name, None)
         self.nodes.come(name, node, data_plane_of(node, message), time.time())
         self._say(f"{name} is connected")
-        return Peer(peer.instance, peer.service, peer.ends_at)
+        return Caller(peer.instance, peer.service, peer.ends_at)
 
     def _gone(self, name: str) -> None:
         self.nodes.go(name, time.time())

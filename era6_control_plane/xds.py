@@ -40,7 +40,7 @@ GOODBYE_S = 0.5
 
 
 @dataclass(frozen=True)
-class Peer:
+class Caller:
     """Who is at the other end: instance and service, and until when (since 1970) we believe it."""
 
     instance: str
@@ -58,7 +58,7 @@ class DiscoveryServer:
     def __init__(
         self,
         snapshot_of: Callable[[str], Snapshot | None],
-        greet: Callable[[Any, Any], Peer],
+        greet: Callable[[Any, Any], Caller],
         say: Callable[[str], None],
         most_streams: int = MOST_STREAMS,
         is_one_per_node: bool = True,

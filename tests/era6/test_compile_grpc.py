@@ -21,12 +21,12 @@ from era6_control_plane.intent import FaultIntent, Intent, RouteIntent, ServiceI
 from era6_control_plane.membership import Endpoint
 from era6_control_plane.names import CDS, EDS, LDS, RDS
 from era6_control_plane.snapshot import Snapshot
-from era6_control_plane.xds import OPTIONS, DiscoveryServer, Peer
+from era6_control_plane.xds import OPTIONS, Caller, DiscoveryServer
 from tests.era6.intents import GRPC, shop
 from tests.era6.validate import unpacked
 
 PATIENCE_S = 30.0
-ANYBODY = Peer(GRPC.id, GRPC.service, until_s=2.0**40)
+ANYBODY = Caller(GRPC.id, GRPC.service, until_s=2.0**40)
 SWITCH = "switch"  # of what the client writes: now change something
 CLIENT = """
 import sys, grpc

@@ -13,7 +13,7 @@ from era5_sidecar import bought
 from era6_control_plane.names import CDS
 from era6_control_plane.snapshot import Snapshot
 from era6_control_plane.talk import Mode
-from era6_control_plane.xds import NODE_OPTIONS, DiscoveryServer, Peer
+from era6_control_plane.xds import NODE_OPTIONS, Caller, DiscoveryServer
 from lab.stage import Stage
 from tests.era6.xds_client import Talk
 
@@ -26,7 +26,7 @@ def test_a_stream_that_is_begun_anew_has_a_connection_of_its_own(tmp_path):
 
     def greet(node, context):
         peers.append(context.peer())
-        return Peer(node.id, node.cluster, float("inf"))
+        return Caller(node.id, node.cluster, float("inf"))
 
     async def test():
         discovery = DiscoveryServer(lambda node: Snapshot(), greet, lambda line: None)

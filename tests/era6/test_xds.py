@@ -9,7 +9,7 @@ import pytest
 from era6_control_plane.names import CDS, EDS, LDS
 from era6_control_plane.snapshot import Snapshot
 from era6_control_plane.talk import Mode
-from era6_control_plane.xds import Peer, Refused
+from era6_control_plane.xds import Caller, Refused
 from tests.era6.simulated import resource
 from tests.era6.xds_client import serving, talking
 
@@ -139,7 +139,7 @@ def test_more_streams_than_may_be_are_refused_by_name():
 def test_a_stream_ends_with_the_certificate_that_it_began_with():
     async def test():
         def greet(node, context):
-            return Peer(node.id, "orders", time.time() + 0.3)
+            return Caller(node.id, "orders", time.time() + 0.3)
 
         async with serving(lambda node: ONE, greet) as (_, at, _), talking(at) as talk:
             await talk.ask(CDS, node="orders-1")

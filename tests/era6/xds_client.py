@@ -12,13 +12,13 @@ from google.protobuf import json_format
 from google.rpc.status_pb2 import Status
 
 from era6_control_plane.talk import Mode
-from era6_control_plane.xds import OPTIONS, DiscoveryServer, Peer
+from era6_control_plane.xds import OPTIONS, Caller, DiscoveryServer
 
 SOON_S = 5.0
 
 
 def friend(node, context):
-    return Peer(node.id, node.cluster, float("inf"))
+    return Caller(node.id, node.cluster, float("inf"))
 
 
 @asynccontextmanager

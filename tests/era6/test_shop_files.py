@@ -1,5 +1,6 @@
 """The files that the story and the README work with: wishes, and what stands beside a service."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -42,3 +43,9 @@ def test_what_stands_beside_a_service_is_told_where_things_are_and_no_policy(
     assert config.pilot.authorities == str(tmp_path / "pilot/citadel/authorities.pem")
     for word in ("timeout", "attempts", "quota", "deadline", "callers"):
         assert word not in path.read_text(), word
+
+
+def test_the_map_names_every_file_once():
+    named = re.findall(r"`([\w./]+\.(?:py|toml))`", (FOLDER / "MAP.md").read_text())
+    files = [*FOLDER.rglob("*.py"), *FOLDER.glob("*.toml")]
+    assert sorted(named) == sorted(str(each.relative_to(FOLDER)) for each in files)

@@ -150,10 +150,10 @@ def bytewise(asked: Asked, md: Any) -> str:
     return hostile.draw(asked.need("title"))
 
 
-@fence("title")
+@fence("title", "run")
 def both_planes(asked: Asked, md: Any) -> str:
-    """What our proxy and Envoy say behind the same snapshots."""
-    return planes.draw(asked.need("title"))
+    """What our proxy and Envoy do behind the same snapshots; `run`: which table, if not planes."""
+    return planes.draw(asked.need("title"), planes.path_of(asked.values.get("run", "planes")))
 
 
 @fence()

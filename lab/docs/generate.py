@@ -18,9 +18,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lab.docs import CAPTURED, ROOT, planes, told_scenes
+from lab.docs import CAPTURED, ROOT, told_scenes
 from lab.docs.commands import COMMANDS, Command
 from lab.docs.live_runs import LIVE
+from lab.docs.planes import path_of
+from lab.docs.planes_asked import ASKED
+from lab.docs.planes_watched import WATCHED
 from lab.docs.recording import write
 from lab.docs.scenes import SCENES
 from lab.docs.told_scenes import TOLD
@@ -57,7 +60,8 @@ def everything() -> Iterator[Made]:
         yield Made(path, partial(told_scenes.play, scene), True, True)
     for command in COMMANDS:
         yield Made(CAPTURED / f"{command.name}.txt", partial(run, command), command.is_steady)
-    yield Made(planes.PATH, planes.record, False)
+    for table in (ASKED, WATCHED):
+        yield Made(path_of(table.name), table.record, False)
     for name, record in LIVE.items():
         yield Made(CAPTURED / "ladders" / f"{name}.json", partial(_record, record), False)
 

@@ -24,7 +24,7 @@ def _module(name: str) -> Any:
     return importlib.import_module(f"{ERA.package}.{name}")
 
 
-names, told_of, talk = _module("names"), _module("discovery"), _module("talk")
+names, told_of, talk = _module("names"), _module("discovery_messages"), _module("talk")
 CDS, EDS, LDS, RDS = names.CDS, names.EDS, names.LDS, names.RDS
 Snapshot = _module("snapshot").Snapshot
 WAY_S = 0.001

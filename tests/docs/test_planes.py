@@ -1,4 +1,4 @@
-"""The table of both data planes: what it says was asked, and differences have their reasons."""
+"""The tables of both data planes: what they say was asked, and differences have their reasons."""
 
 import json
 
@@ -6,6 +6,8 @@ import pytest
 
 from era5_sidecar.bought import Missing, find
 from lab.docs import DocsError, planes
+from lab.docs.planes_asked import ASKED
+from lab.docs.planes_watched import WATCHED
 
 
 def rows(text: str) -> list[dict[str, str]]:
@@ -13,30 +15,31 @@ def rows(text: str) -> list[dict[str, str]]:
 
 
 def verdict(told: str) -> str:
-    """Status, and whether it is certain: which words a proxy finds may depend on the moment."""
+    """Status, and whether it is certain, or one or several: which words a proxy finds, and how many
+    are several, may depend on the moment."""
     return told.partition(": ")[0]
 
 
-def test_both_planes_answer_as_the_page_says():
+@pytest.mark.parametrize("table", [ASKED, WATCHED], ids=lambda table: table.name)
+def test_both_planes_do_as_the_page_says(table):
     try:
         find("envoy")
     except Missing as missing:
         pytest.skip(str(missing))
-    committed, now = rows(planes.PATH.read_text()), rows(planes.record())
+    committed, now = rows(planes.path_of(table.name).read_text()), rows(table.record())
     for old, new in zip(committed, now, strict=True):
         assert (old["asked"], old["why"]) == (new["asked"], new["why"])
         for plane in ("ours", "envoy"):
             assert verdict(old[plane]) == verdict(new[plane]), old["asked"]
 
 
-def test_a_difference_without_a_reason_stops_the_build(tmp_path, monkeypatch):
+def test_a_difference_without_a_reason_stops_the_build(tmp_path):
     path = tmp_path / "planes.json"
-    monkeypatch.setattr(planes, "PATH", path)
     with pytest.raises(DocsError, match=r"planes\.json is missing"):
-        planes.draw("t")
+        planes.draw("t", path)
     row = {"asked": "a", "ours": "200", "envoy": "200", "why": ""}
     path.write_text(json.dumps({"rows": [row]}))
-    assert "both: 200" in planes.draw("t")
+    assert "both: 200" in planes.draw("t", path)
     path.write_text(json.dumps({"rows": [row | {"envoy": "400"}]}))
     with pytest.raises(DocsError, match="'a': they differ, and no reason is given"):
-        planes.draw("t")
+        planes.draw("t", path)

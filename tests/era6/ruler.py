@@ -199,6 +199,30 @@ class Relay:
                 sink.sendall(data)
 
 
+class Shut:
+    """In a ruler's place: counts who comes, and sends everybody away."""
+
+    def __init__(self, at: int) -> None:
+        self.knocks = 0
+        self._listener = socket.create_server(("127.0.0.1", at))
+        self._thread = threading.Thread(target=self._send_away)
+
+    def __enter__(self) -> Shut:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._listener.close()
+
+    def _send_away(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                self._listener.accept()[0].close()
+                self.knocks += 1
+
+
 def secrets(pair: Pair, authorities: bytes) -> Snapshot:
     """What an agent serves."""
     own = Secret(name=OWN_CERTIFICATE)
@@ -298,4 +322,4 @@ def node(authority: Authority, service: str, app: str, version: str = "") -> Ite
         found.close()
 
 
-__all__ = ["Place", "Relay", "Ruler", "node", "secrets", "until"]
+__all__ = ["Place", "Relay", "Ruler", "Shut", "node", "secrets", "until"]

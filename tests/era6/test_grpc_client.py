@@ -23,6 +23,7 @@ from tests.era6.pilot_process import INTENT, describe, pilot
 from tests.era6.xds_client import serving
 
 CALLS = 20
+HEARTBEAT_S = 0.3
 CLIENT = f"""
 import sys, grpc
 ask = grpc.insecure_channel("xds:///inventory").unary_unary("/shop.Inventory/Who")
@@ -117,7 +118,7 @@ async def attended(there, instance, port, version):
             while True:
                 url = f"http://127.0.0.1:{port}"
                 await attending.say(Heartbeat(url=url, version=version, is_well=True))
-                await asyncio.sleep(0.3)
+                await asyncio.sleep(HEARTBEAT_S)  # a lease is renewed in time: nobody waits for it
 
         beating = asyncio.ensure_future(beat())
         try:

@@ -39,8 +39,7 @@ def test_an_agent_that_beats_without_end_is_heard_at_a_pace(tmp_path):
                     await attending.say(beat(pilot, pair, serial=f"{number:x}"))
 
             beating = asyncio.create_task(beat_without_end())
-            await until(lambda: heard > AT_ONCE + 5)
-            await asyncio.sleep(0.3)
+            await until(lambda: heard > AT_ONCE + 50)
             allowed = AT_ONCE + MOST_A_SECOND * (time.monotonic() - began) + 10
             assert heard < allowed
             beating.cancel()
@@ -79,11 +78,15 @@ def test_a_clock_that_is_set_back_gives_the_control_plane_another_certificate(tm
 
 
 def test_a_host_that_slept_finds_out_that_the_moment_is_over():
-    clock = Clock(1000.0)
+    clock, looks = Clock(1000.0), []
+
+    def looked():
+        looks.append(clock.now)
+        return clock.now
 
     async def test():
-        waiting = asyncio.create_task(wait_until(4600.0, asyncio.Event(), clock, look_s=0.01))
-        await asyncio.sleep(0.02)
+        waiting = asyncio.create_task(wait_until(4600.0, asyncio.Event(), looked, look_s=0.01))
+        await until(lambda: len(looks) > 5)
         assert not waiting.done()
         clock.now = 9000.0  # nobody counted these seconds
         await asyncio.wait_for(waiting, 5)

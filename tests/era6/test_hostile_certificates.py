@@ -18,6 +18,7 @@ from lab.stage import Stage
 from tests.era6.xds_client import Talk
 
 LIFE_S = 2.0
+AGE = "grpc.max_connection_age_ms"
 
 
 def test_a_stream_that_is_begun_anew_has_a_connection_of_its_own(tmp_path):
@@ -30,7 +31,8 @@ def test_a_stream_that_is_begun_anew_has_a_connection_of_its_own(tmp_path):
 
     async def test():
         discovery = DiscoveryServer(lambda node: Snapshot(), greet, lambda line: None)
-        server = grpc.aio.server(options=NODE_OPTIONS)
+        assert AGE in dict(NODE_OPTIONS)
+        server = grpc.aio.server(options=[*{**dict(NODE_OPTIONS), AGE: 200}.items()])
         discovery.add_ads(server)
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
@@ -45,7 +47,7 @@ def test_a_stream_that_is_begun_anew_has_a_connection_of_its_own(tmp_path):
                     await other.ask(CDS, node=f"orders-{len(peers) + 1}")
                     await other.hear()
                     other.call.cancel()
-                    await asyncio.sleep(0.1)
+                    await asyncio.sleep(0.05)  # between two that ask: not a wait for the age
             assert not first.call.done()
             first.call.cancel()
         await discovery.stop()

@@ -73,10 +73,16 @@ def test_a_hundred_flips_of_cluster_and_route_fail_no_request(mode, tmp_path):
         stop = asyncio.Event()
         load = [asyncio.ensure_future(each.until_stopped(stop)) for each in callers]
         there = {"a": made.a, "b": made.b}
+
+        def answers(letter):
+            return sum(each.seen[200, letter.encode()] for each in callers)
+
         for number in range(FLIPS):
             letter = "ba"[number % 2]
+            before = answers(letter)
             made.push(world(made.port, {letter: there[letter]}, letter))
-            await asyncio.sleep(0.02)
+            while answers(letter) == before:  # in force for one; not settled, nor for all
+                await asyncio.sleep(0.001)
         await made.settled()
         stop.set()
         await asyncio.gather(*load)

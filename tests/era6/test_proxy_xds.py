@@ -22,9 +22,10 @@ from era6_control_plane.membership import Endpoint
 from era6_control_plane.names import ORDER, RDS
 from era6_control_plane.snapshot import Resource, Snapshot
 from tests.era5.running import App, ask, serving, until
-from tests.era6.ruler import Place, Relay, node
+from tests.era6.ruler import Place, Relay, Shut, node
 from tests.ports import free_port
 
+GROWN = 5  # times it has tried; then its pauses are as long as they get
 ANYBODY = (Rule(("*",), "*", "/"),)
 
 
@@ -102,6 +103,7 @@ def test_routes_and_clusters_change_under_load_without_a_failed_request(pair):
     pair.endpoints.append(Endpoint("inventory", "inventory-2", "v2", pair.inventory.url))
     pair.start(shop())
     stop, failed, done = threading.Event(), [], [0]
+    taken = pair.orders.ruler.heard
 
     def load() -> None:
         with pair.orders.connect() as asking:
@@ -117,12 +119,12 @@ def test_routes_and_clusters_change_under_load_without_a_failed_request(pair):
     for number in range(40):
         to = {"v1": 100 - number, "v2": number} if number % 3 else {}
         seldom = RouteIntent(headers={"x-a": "b"}, attempts=1 + number % 3)
+        more, answers = len(taken) + 1, done[0] + len(threads)
         pair.rule(shop(seldom, RouteIntent(to=to)))
-        time.sleep(0.02)
+        until(lambda more=more, answers=answers: len(taken) >= more and done[0] >= answers)
     stop.set()
     for each in threads:
         each.join()
-    assert done[0] > 100
     assert failed == []
 
 
@@ -165,7 +167,8 @@ def test_without_its_ruler_it_goes_on_and_converges_in_a_second_when_it_returns(
         shop(RouteIntent(fault=FaultIntent(abort_status=418))), pair.endpoints, orders.node
     )
     orders.ruler.had.clear()
-    time.sleep(1.5)  # long enough for its pauses to have grown
+    with Shut(orders.ports["pilot"]) as door:
+        until(lambda: door.knocks >= GROWN)
     began = time.monotonic()
     orders.open_ruler()
     until(lambda: orders.status() == 418)

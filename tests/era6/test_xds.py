@@ -177,7 +177,7 @@ def test_a_flood_of_requests_is_slowed_and_others_are_served():
     async def test():
         now = {"orders/flood": ONE, "orders/good": ONE}
         async with (
-            serving(now.get) as (_, at, _),
+            serving(now.get) as (discovery, at, _),
             talking(at) as flood,
             talking(at) as good,
         ):
@@ -188,11 +188,11 @@ def test_a_flood_of_requests_is_slowed_and_others_are_served():
                     await flood.ask(CDS, nonce="no such nonce")
 
             pouring = asyncio.ensure_future(pour())
-            await asyncio.sleep(0.3)
-            before = time.monotonic()
+            await until(lambda: "orders/flood" in discovery.conversations())
+            await until(lambda: held(discovery, "flood")._pace._spare < 0)
             await good.ask(CDS, node="good")
             await good.hear()
-            assert time.monotonic() - before < 1.0
+            assert not pouring.done()
             pouring.cancel()
 
     run(test)

@@ -69,13 +69,12 @@ class Talk:
         names = names if self.mode is Mode.SOTW else ()
         await self.ask(answer.type_url, names, nonce=answer.nonce, version=version)
 
-    async def silent(self, for_s=0.2):
-        """Whether nothing comes; the stream is of no use afterwards."""
-        try:
-            answer = await asyncio.wait_for(self.call.read(), for_s)
-        except TimeoutError:
-            return True
-        return answer is grpc.aio.EOF
+    async def silent(self):
+        """Whether nothing more is told: we end the stream, and so it does, after what it has yet
+        to say to all that was asked.
+        """
+        await self.call.done_writing()
+        return await asyncio.wait_for(self.call.read(), SOON_S) is grpc.aio.EOF
 
     async def end(self):
         """How the server ends it: the code and why."""

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.verbs.diff import taken_over
+from lab.find import find
+from lab.verbs.diff import still_run, taken_over
 
 ROOT = Path(__file__).parents[1]
 ERAS = [
@@ -122,3 +123,18 @@ def test_from_5_to_6_no_service_changes_by_a_line(name):
 def test_a_file_that_says_anything_of_its_own_is_taken_over_from_nowhere():
     for name in ("mesh.py", "names.py", "sidecar.py", "__main__.py", "intent.toml"):
         assert taken_over(ROOT / "era6_control_plane" / name) is None, name
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "is_run"),
+    [
+        ("outbound.py", "5", "6", True),  # the data plane does not change, its ruler does
+        ("proxy.py", "5", "6", False),  # both have one
+        ("lease.py", "5", "6", False),  # era 6 has no registry
+        ("policies/breaker.py", "4", "5", True),
+        ("stores.py", "0", "1", True),  # the business is every era's
+        ("transport.py", "1", "2", False),
+    ],
+)
+def test_what_an_era_runs_of_an_earlier_one_has_not_vanished(name, old, new, is_run):
+    assert still_run(name, find(old), find(new)) is is_run

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from rich.text import Text
 
+from lab.concerns import table
 from lab.find import ROOT, Era, find
 from lab.screen import say, screen
 from lab.verbs import concerns
@@ -78,7 +79,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _difference(name: str, old: Era, new: Era) -> Iterator[str]:
-    before, after = _lines(old, name), _lines(new, name)
+    before = _lines(old, name)
+    after = before if still_run(name, old, new) else _lines(new, name)
     labels = (f"{old.package}/{name}", f"{new.package}/{name}")
     return difflib.unified_diff(before, after, *labels, n=CONTEXT_LINES, lineterm="")
 
@@ -101,7 +103,17 @@ def taken_over(path: Path) -> Path | None:
     return None
 
 
+def still_run(name: str, old: Era, new: Era) -> bool:
+    """Whether the later era runs this file where it is, in the earlier one's folder."""
+    told, path = table.load(), f"{old.package}/{name}"
+    is_shared = path in told.files and told.files[path].column == table.ALL_ERAS
+    is_run = is_shared or path in told.borrowed.get(new.package, ())
+    return is_run and not (new.folder / name).is_file()
+
+
 def _whole(name: str, old: Era, new: Era) -> str:
+    if still_run(name, old, new):
+        return f"still run, in {old.package}, "
     if name not in _files(new):
         return "not needed any more, "
     found = taken_over(new.folder / name)

@@ -23,7 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, runtime_checkable
 
-from lab.cast.beside import Hearing, require_proxy
+from lab.cast.beside import Hearing, require_data_planes, require_proxy
 from lab.cast.counter import CounterCast
 from lab.cast.diverted import can_divert, require_transparent
 from lab.cast.http import HttpCast
@@ -80,6 +80,7 @@ class Stage:
         transparent: bool | None = None,
         intent: Path | None = None,
         versions: Mapping[str, str] | None = None,
+        data_planes: Mapping[str, str] | None = None,
     ) -> None:
         """`knobs` are of both directions, unless `back` says otherwise for inventory → orders.
 
@@ -89,7 +90,8 @@ class Stage:
         From era 5 on: a `proxy` that one can buy, as haproxy, instead of the era's own; and on a
         real wire `transparent`, so that services cannot but go through their sidecars (where there
         is a control plane and this machine can: by itself).
-        Era 6: the file of the first intent, and which instances are of another version than v1.
+        Era 6: the file of the first intent, which instances are of another version than v1, and
+        who, `orders` among them, has another data plane than `proxy` says.
         Raises UnknownEra, ValueError (the era does not run over this form), HostError (this
         machine has no form real), RoleFailed.
         """
@@ -102,6 +104,7 @@ class Stage:
         if not 1 <= instances <= MOST_INSTANCES:
             raise ValueError(f"instances is {instances!r}; accepted: 1 to {MOST_INSTANCES}")
         require_proxy(self.era, proxy)
+        require_data_planes(self.era, data_planes or {})
         if transparent is None:
             transparent = can_divert(self.era, form)
         if transparent:
@@ -127,6 +130,7 @@ class Stage:
                 is_transparent=transparent,
                 intent=intent,
                 versions=dict(versions or {}),
+                data_planes=data_planes or {},
             )
             # In a folder of its own: a socket's path must be short, and pytest's are not.
             door = self._throwaway_folder() / "counter"

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
 
+from lab.cast.setting import OURS
 from lab.find import Era
 from lab.launch import Role, RoleFailed
 from lab.processes import children_of
@@ -95,11 +96,19 @@ def require_proxy(era: Era, name: str) -> None:
         raise ValueError(f"proxy {name!r}: era {era.number} has no sidecars, era 5 has")
     bought = importlib.import_module(f"{era.package}.bought")
     if name not in bought.PROGRAMS:
-        raise ValueError(f"proxy {name!r}; accepted: python, {', '.join(bought.PROGRAMS)}")
+        raise ValueError(f"proxy {name!r}; accepted: {OURS}, {', '.join(bought.PROGRAMS)}")
     try:
         bought.find(name)
     except OSError as missing:
         raise ValueError(str(missing)) from missing
+
+
+def require_data_planes(era: Era, names: Mapping[str, str]) -> None:
+    """The same for each node that has one of its own. `python` is the era's own, here, too."""
+    if names and not era.has_control_plane:
+        raise ValueError(f"data planes: era {era.number} has no control plane, era 6 has")
+    for name in set(names.values()) - {OURS}:
+        require_proxy(era, name)
 
 
 def why_not(era: Era) -> str:

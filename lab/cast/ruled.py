@@ -133,7 +133,7 @@ class Node:
             "service": service,
             "instance": instance,
             "version": places.version,
-            "data_plane": setting.proxy or "python",
+            "data_plane": setting.data_plane_of(instance),
             "app": places.app,
             "admin_listen": ANY_PORT,
             "mark": places.mark,

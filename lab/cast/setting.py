@@ -23,6 +23,7 @@ from lab.wire.process import WireProcess
 from lab.wire.trace import HEAD_BYTES
 
 STREAMS = ("tcp", "http")  # schemes whose connections a relay can carry
+OURS = "python"  # how the era's own proxy is called among those that one can buy
 INVENTORY_HOST = {"portable": "127.0.0.1", "real": "10.7.0.2"}
 
 
@@ -61,6 +62,7 @@ class Setting:
     is_transparent: bool = False  # its services are led to their sidecars, see diverted.py
     intent: Path | None = None  # what is wanted of the whole mesh; None: as the era has it
     versions: dict[str, str] = field(default_factory=dict)  # of instances that are not the first
+    data_planes: Mapping[str, str] = field(default_factory=dict)  # of nodes, if not `proxy`
 
     @property
     def inventory_host(self) -> str:
@@ -75,6 +77,10 @@ class Setting:
     def version_of(self, instance: str) -> str:
         """Of which version it says it is; empty for orders, who has none."""
         return "" if instance == "orders" else self.versions.get(instance, "v1")
+
+    def data_plane_of(self, instance: str) -> str:
+        """What a control plane rules beside it."""
+        return self.data_planes.get(instance) or self.proxy or OURS
 
     def short_folder(self) -> Path:
         """One whose name leaves room for a socket's, which may be no longer than 107 letters."""

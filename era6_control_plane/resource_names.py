@@ -18,43 +18,44 @@ MOST_NAMES = 20_000
 
 
 class ResourceNames:
-    """`has_all` and `names`: what is asked for now."""
+    """`is_wildcard` and `names`: what is asked for now."""
 
     def __init__(self, kind: str, mode: Mode) -> None:
         self.names: set[str] = set()
-        self.has_all = False
-        self._may_have_all = kind in WILDCARD
+        self.is_wildcard = False
+        self._may_be_wildcard = kind in WILDCARD
         self._mode = mode
         self._is_first, self._has_named = True, False
 
     def hear(self, request: Request) -> bool:
         """Whether it asks for more than before. Raises ValueError if it is more than any needs."""
-        before, had_all = set(self.names), self.has_all
+        before, was_wildcard = set(self.names), self.is_wildcard
         if self._mode is Mode.SOTW:
-            self._hear_whole(request)
+            self._hear_sotw(request)
         else:
             self._hear_delta(request)
         self._is_first = False
         if len(self.names) > MOST_NAMES:
             raise ValueError(f"{len(self.names)} names of one kind; accepted: up to {MOST_NAMES}")
-        return not had_all and (self.has_all or bool(self.names - before))
+        return not was_wildcard and (self.is_wildcard or bool(self.names - before))
 
     def covers(self, name: str) -> bool:
         """Whether this one is asked for."""
-        return self.has_all or name in self.names
+        return self.is_wildcard or name in self.names
 
     def __bool__(self) -> bool:
-        return self.has_all or bool(self.names)
+        return self.is_wildcard or bool(self.names)
 
-    def _hear_whole(self, request: Request) -> None:
+    def _hear_sotw(self, request: Request) -> None:
         self._has_named = self._has_named or bool(request.names)
-        self.has_all = EVERYTHING in request.names or (self._may_have_all and not self._has_named)
+        names_none = self._may_be_wildcard and not self._has_named
+        self.is_wildcard = EVERYTHING in request.names or names_none
         self.names = set(request.names) - {EVERYTHING}
 
     def _hear_delta(self, request: Request) -> None:
         if self._is_first:
-            self.has_all = self._may_have_all and not request.names
-        self.has_all |= EVERYTHING in request.names
-        self.has_all &= EVERYTHING not in request.dropped
+            self.is_wildcard = self._may_be_wildcard and not request.names
+        self.is_wildcard |= EVERYTHING in request.names
+        self.is_wildcard &= EVERYTHING not in request.dropped
         self.names |= set(request.names) - {EVERYTHING}
         self.names -= set(request.dropped)

@@ -86,7 +86,7 @@ class Subscription:
 
     def asked_of(self, there: Mapping[str, Resource]) -> Mapping[str, Resource]:
         """What of all that is there it is to have."""
-        if self.asking.has_all:
+        if self.asking.is_wildcard:
             return there
         return {name: there[name] for name in self.asking.names & there.keys()}
 

@@ -1,4 +1,4 @@
-"""Who has started whom."""
+"""Who has started whom, and who has ended."""
 
 from __future__ import annotations
 
@@ -19,11 +19,27 @@ def children_of(pid: int) -> set[int]:
     return {int(child) for line in told for child in line.split()}
 
 
+def has_ended(pid: int) -> bool:
+    """Whether all that it had open is closed, buried or not: SIGKILL works in its own time."""
+    try:
+        if sys.platform == "linux":
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        else:
+            state = _ps("-o", "stat=", "-p", str(pid)).strip() or "Z"
+    except (FileNotFoundError, ProcessLookupError, subprocess.CalledProcessError):
+        return True
+    return state[0] in "ZX"
+
+
 def _all() -> list[tuple[int, int]]:
-    listed = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid="],  # noqa: S607  (wherever this Unix has it)
+    listed = _ps("-A", "-o", "pid=,ppid=")
+    return [(int(pid), int(parent)) for pid, parent in map(str.split, listed.splitlines())]
+
+
+def _ps(*options: str) -> str:
+    return subprocess.run(
+        ["ps", *options],  # noqa: S607  (wherever this Unix has it)
         capture_output=True,
         text=True,
         check=True,
-    )
-    return [(int(pid), int(parent)) for pid, parent in map(str.split, listed.stdout.splitlines())]
+    ).stdout

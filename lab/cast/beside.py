@@ -14,10 +14,11 @@ from typing import Any
 from lab.cast.setting import OURS
 from lab.find import Era
 from lab.launch import Role, RoleFailed
-from lab.processes import children_of
+from lab.processes import children_of, has_ended
 
 PROXY_S = 20.0  # for another proxy to have taken over, and the old one to have ended
 LOOK_S = 0.01
+DIES_S = 5.0  # a machine so busy is another trouble
 MOMENT_S = 2.0  # for a sidecar to say what it makes of its file
 VERDICT = re.compile(r"^sidecar: (.*(?:\bin force\b|not taken over).*)$", re.MULTILINE)
 IN_FORCE = re.compile(r"\S+ is in force")
@@ -27,9 +28,13 @@ ANY_PORT = "http://127.0.0.1:0"
 
 
 def kill_proxy(role: Role) -> None:
-    """kill -9 of the proxy, not of who starts it again."""
-    for pid in children_of(role.pid):
+    """kill -9 of the proxy, not of who starts it again; returns when it has let go of all."""
+    killed = children_of(role.pid)
+    for pid in killed:
         os.kill(pid, signal.SIGKILL)
+    until = time.monotonic() + DIES_S
+    while not all(map(has_ended, killed)) and time.monotonic() < until:
+        time.sleep(LOOK_S)
 
 
 class Hearing:

@@ -4,10 +4,11 @@ import itertools
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from lab.find import child_environment
+from lab.wire.process import WireProcess
 from tests.promises import mesh
 from tests.promises.failures import Obeys, Slow, StaysDown
 from tests.promises.sidecars import listed, ruler_of
@@ -16,6 +17,7 @@ from tests.promises.trial import BOUND_S, Trial
 from tests.promises.trouble import bytes_there, paths
 
 FAILURES_TO_TRIP = 5  # of the wire contract: so often an instance may fail before it is left alone
+TRIES = 3
 PROBES_PER_S = 1.0  # also of it: and then it is asked so often whether it is well again
 
 
@@ -94,13 +96,20 @@ def one_of_several_is_slow(trial: Trial) -> None:
     trial.must_place("before")
     ways = paths(trial.stage)
     ways[0].set(delay_s=0.2)
+    if not any(_is_spared(trial, ways) for _ in range(TRIES if len(ways) > 1 else 1)):
+        raise Slow("the slow one did half of the work")
+
+
+def _is_spared(trial: Trial, ways: Sequence[WireProcess]) -> bool:
+    """Whether the first one is given less than its share: half of it, if orders took turns. On a
+    busy machine the others are slow, too, for a while.
+    """
     before = [bytes_there(way) for way in ways]
     with trial.crowd(4) as crowd:
         crowd.go_on(36 if len(ways) > 1 else 8)
     crowd.must_be_served()
     work = [bytes_there(way) - early for way, early in zip(ways, before, strict=True)]
-    if work[0] > sum(work) / 3:  # half of it, if orders took turns
-        raise Slow(f"the slow one did {work[0] / sum(work):.0%} of the work")
+    return work[0] <= sum(work) / 3
 
 
 def an_instance_moves(trial: Trial) -> None:

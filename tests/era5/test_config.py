@@ -1,12 +1,9 @@
 """The sidecar's file: every field wrong once; told are line, key, value and what is accepted."""
 
-import dataclasses
 import json
 import re
 import time
 import tomllib
-import typing
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -14,10 +11,20 @@ import pytest
 from era5_sidecar import config as configs
 from era5_sidecar.config import ConfigFileError, SidecarConfig, placed, read, shown
 from era5_sidecar.config_lines import line_of
+from tests.wrong_values import (
+    NUMBER,
+    OF_A_CLIENT,
+    OF_LIMITS,
+    WHOLE,
+    found,
+    general,
+    inside,
+    keys,
+    never_wrong,
+    spoiled,
+)
 
 SAMPLE = Path(__file__).parents[2] / "era5_sidecar" / "sidecar.toml"
-NUMBER = "accepted is a number from"
-WHOLE = "accepted is a whole number from"
 CLIENT = "outbound.services.suppliers.client"
 
 
@@ -33,34 +40,10 @@ def refusal(folder: Path, text: str) -> ConfigFileError:
     return refused.value
 
 
-def keys(kind: type = SidecarConfig, at: str = "") -> typing.Iterator[str]:
-    """Every key that a file can have, `*` where names are the reader's own."""
-    for field in dataclasses.fields(kind):
-        hint = typing.get_type_hints(kind)[field.name]
-        inner = [each for each in (hint, *typing.get_args(hint)) if dataclasses.is_dataclass(each)]
-        where = f"{at}{field.name}"
-        yield where
-        if inner:
-            is_many = typing.get_origin(hint) in (tuple, Mapping)
-            yield from keys(inner[0], f"{where}.*." if is_many else f"{where}.")
-
-
-def found(table: object, at: str = "") -> typing.Iterator[str]:
-    """The keys that a table has."""
-    for name, value in table.items() if isinstance(table, dict) else ():
-        yield f"{at}{name}"
-        yield from found(value, f"{at}{name}.")
-    for value in table if isinstance(table, list) else ():
-        yield from found(value, f"{at}*.")
-
-
 def test_the_sample_is_valid_and_names_every_key():
     read(SAMPLE)
-    names = {
-        re.sub(r"(services|quotas)\.\w+", r"\1.*", each)
-        for each in found(tomllib.loads(SAMPLE.read_text()))
-    }
-    assert {*keys()} - names == set()
+    names = {general(each) for each in found(tomllib.loads(SAMPLE.read_text()))}
+    assert {*keys(SidecarConfig)} - names == set()
 
 
 def test_the_sample_says_the_defaults():
@@ -126,45 +109,14 @@ WRONG = [  # (key, what the sample says, what is said instead, what is told)
     ("outbound.services.suppliers.most_connections", "256", "256.0", f"is 256.0: {WHOLE} 1"),
     ("outbound.services.suppliers.endpoints", "[]", '"x"', "is 'x': accepted is a list of http://"),
     ("outbound.services.suppliers.endpoints[1]", "[]", '["http://1.2.3.4:5", "x"]', "is 'x': acc"),
-    (f"{CLIENT}.deadline_s", "3.0", "0", f"is 0: {NUMBER} 0.001 to 3600"),
-    (f"{CLIENT}.try_timeout_s", "0.5", "4", "is 4: accepted is at most deadline_s, 3.0"),
-    (f"{CLIENT}.poll_s", "0.5", "0", f"is 0: {NUMBER} 0.01"),
-    (f"{CLIENT}.retry.attempts", "3", "11", f"is 11: {WHOLE} 1 to 10"),
+    *inside(CLIENT, OF_A_CLIENT),
     (f"{CLIENT}.retry.backoff.base_s", "0.025", "1", "cap_s is 0.25: accepted is at least base_s"),
-    (f"{CLIENT}.retry.backoff.cap_s", "0.25", "-1", f"is -1: {NUMBER} 0.001"),
-    (f"{CLIENT}.retry.budget.percent", "20.0", "1001", f"is 1001: {NUMBER} 0 to 1000"),
-    (f"{CLIENT}.retry.budget.min_retries_per_s", "10.0", "-1", f"is -1: {NUMBER} 0"),
-    (f"{CLIENT}.retry.budget.ttl_s", "10.0", "0", f"is 0: {NUMBER} 1 to 60"),
-    (f"{CLIENT}.breaker.consecutive_failures", "5", "-1", f"is -1: {WHOLE} 0"),
-    (f"{CLIENT}.breaker.failure_percent", "0.0", "101", f"is 101: {NUMBER} 0 to 100"),
-    (f"{CLIENT}.breaker.least_calls", "20", "101", "is 101: accepted is at most window_calls, 100"),
-    (f"{CLIENT}.breaker.window_calls", "100", "0", f"is 0: {WHOLE} 1"),
-    (f"{CLIENT}.breaker.window_s", "10.0", "0", f"is 0: {NUMBER} 0.001"),
-    (f"{CLIENT}.breaker.cool_down_s", "1.0", "0", f"is 0: {NUMBER} 0.001"),
-    (f"{CLIENT}.breaker.cool_down_growth_s", "0.0", "-1", f"is -1: {NUMBER} 0"),
-    (
-        f"{CLIENT}.breaker.longest_cool_down_s",
-        "300.0",
-        "0.5",
-        "is 0.5: accepted is at least cool_d",
-    ),
-    (f"{CLIENT}.breaker.forget_trip_s", "10.0", "0", f"is 0: {NUMBER} 0.001"),
-    (f"{CLIENT}.breaker.probes", "1", "0", f"is 0: {WHOLE} 1 to 1000"),
-    (f"{CLIENT}.balancer.kind", '"p2c"', '"random"', "is 'random': accepted is 'p2c' or 'round_ro"),
     ("registry.url", '"http://127.0.0.1:7500"', '"127.0.0.1"', "accepted is http://HOST:PORT"),
     ("registry.secret", '"secret"', '""', "is '': accepted is the path of a file"),
     ("tls.certificate", '"inventory.pem"', "1", "is 1: accepted is the path of a file"),
     ("tls.key", '"inventory.key"', '""', "is '': accepted is the path of a file"),
     ("tls.authority", '"authority.pem"', "false", "is False: accepted is the path of a file"),
-    ("limits.most_connections", "16384", "0", f"is 0: {WHOLE} 1"),
-    ("limits.most_head_bytes", "32768", "65536", f"is 65536: {WHOLE} 1024 to 65535"),
-    ("limits.most_headers", "100", "5", f"is 5: {WHOLE} 10 to 1000"),
-    ("limits.head_s", "10.0", "0", f"is 0: {NUMBER} 0.001"),
-    ("limits.idle_s", "60.0", "4000", f"is 4000: {NUMBER} 0.001 to 3600"),
-    ("limits.body_s", "30.0", "0", f"is 0: {NUMBER} 0.001"),
-    ("limits.least_body_bytes_per_s", "4096", "-1", f"is -1: {WHOLE} 0"),
-    ("limits.replay_bytes", "65536", "-1", f"is -1: {WHOLE} 0"),
-    ("limits.most_buffer_bytes", "65536", "1", f"is 1: {WHOLE} 4096"),
+    *inside("limits", OF_LIMITS),
     ("log.path", '""', "1", 'is 1: accepted is the path of a file, "-" for stdout'),
     ("log.every_s", "1.0", "61", f"is 61: {NUMBER} 0.01 to 60"),
     ("supervisor.probe_every_s", "1.0", "0", f"is 0: {NUMBER} 0.05"),
@@ -173,37 +125,22 @@ WRONG = [  # (key, what the sample says, what is said instead, what is told)
 ]
 
 
-def spoiled(key: str, before: str, after: str) -> tuple[str, int]:
-    """The sample with one value changed, and on which line."""
-    lines = SAMPLE.read_text().split("\n")
-    number = line_of("\n".join(lines), key)
-    assert before in lines[number - 1], f"line {number} is {lines[number - 1]!r}"
-    at = lines[number - 1].index(key.rpartition(".")[2].partition("[")[0])
-    head, rest = lines[number - 1][:at], lines[number - 1][at:]
-    lines[number - 1] = head + rest.replace(before, after, 1)
-    return "\n".join(lines), number
-
-
 @pytest.mark.parametrize(("key", "before", "after", "told"), WRONG)
 def test_a_field_that_is_wrong_is_told_with_line_key_value_and_what_is_accepted(
     tmp_path, key, before, after, told
 ):
-    text, line = spoiled(key.removesuffix("[1]") if "endpoints" in key else key, before, after)
+    place = key.removesuffix("[1]") if "endpoints" in key else key
+    text, line = spoiled(SAMPLE.read_text(), line_of, place, before, after)
     refused = refusal(tmp_path, text)
     assert refused.line == line
-    if "base_s" not in key:  # told of cap_s, with which it cannot go together
+    if "cap_s" not in told:  # told of cap_s, with which it cannot go together
         assert refused.key == key
     assert f"{tmp_path}/sidecar.toml, line {line}: {refused.key} " in str(refused)
     assert told in str(refused)
 
 
 def test_the_table_above_has_every_field():
-    mine = {
-        re.sub(r"\[\d+\]", ".*", re.sub(r"(services|quotas)\.\w+", r"\1.*", each[0]))
-        for each in WRONG
-    }
-    tables = {each for each in keys() if any(other.startswith(f"{each}.") for other in keys())}
-    assert {*keys()} - tables - mine == set()
+    assert never_wrong(SidecarConfig, WRONG) == set()
 
 
 @pytest.mark.parametrize(

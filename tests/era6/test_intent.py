@@ -1,11 +1,9 @@
 """The intent: every field wrong once; told are line, key, value and what is accepted."""
 
 import dataclasses
-import re
 import tomllib
 import types
 import typing
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -14,12 +12,22 @@ from era6_control_plane import intent as intents
 from era6_control_plane.intent import Intent
 from era6_control_plane.intent_file import IntentError, read
 from era6_control_plane.intent_lines import line_of
+from tests.wrong_values import (
+    NUMBER,
+    OF_A_CLIENT,
+    OF_LIMITS,
+    WHOLE,
+    found,
+    general,
+    inside,
+    keys,
+    never_wrong,
+    spoiled,
+)
 
 FOLDER = Path(__file__).parents[2] / "era6_control_plane"
 SAMPLE = (FOLDER / "intent.reference.toml").read_text()
-NUMBER, WHOLE = "accepted is a number from", "accepted is a whole number from"
 SERVICE = "services.inventory"
-CLIENT = f"{SERVICE}.client"
 ROUTE = f"{SERVICE}.routes[0]"
 FAULT = f"{SERVICE}.routes[1].fault"
 
@@ -30,34 +38,9 @@ def refusal(text: str | bytes) -> IntentError:
     return refused.value
 
 
-def keys(kind: type = Intent, at: str = "") -> typing.Iterator[str]:
-    """Every key that an intent can have, `*` where names are the operator's own."""
-    for field in dataclasses.fields(kind):
-        hint = typing.get_type_hints(kind)[field.name]
-        inner = [each for each in (hint, *typing.get_args(hint)) if dataclasses.is_dataclass(each)]
-        where = f"{at}{field.name}"
-        yield where
-        if inner:
-            is_many = typing.get_origin(hint) in (tuple, Mapping)
-            yield from keys(inner[0], f"{where}.*." if is_many else f"{where}.")
-
-
-def found(table: object, at: str = "") -> typing.Iterator[str]:
-    """The keys that a table has."""
-    for name, value in table.items() if isinstance(table, dict) else ():
-        yield f"{at}{name}"
-        yield from found(value, f"{at}{name}.")
-    for value in table if isinstance(table, list) else ():
-        yield from found(value, f"{at}*.")
-
-
-def general(key: str) -> str:
-    return re.sub(r"\[\d+\]", ".*", re.sub(r"(services|quotas)\.\w+", r"\1.*", key))
-
-
 def test_the_reference_is_valid_and_names_every_key():
     read(SAMPLE)
-    assert {*keys()} - {general(each) for each in found(tomllib.loads(SAMPLE))} == set()
+    assert {*keys(Intent)} - {general(each) for each in found(tomllib.loads(SAMPLE))} == set()
 
 
 def test_the_reference_says_the_defaults():
@@ -97,15 +80,7 @@ WRONG = [  # (key, what the reference says, what is said instead, what is told)
     ("mesh.mtls", '"strict"', '"off"', "is 'off': accepted is 'strict' or 'permissive'"),
     ("mesh.mtls", '"strict"', "false", "is False: accepted is 'strict' or"),
     ("mesh.certificate_life_s", "3600.0", "1", f"is 1: {NUMBER} 2 to"),
-    ("mesh.limits.most_connections", "16384", "0", f"is 0: {WHOLE} 1"),
-    ("mesh.limits.most_head_bytes", "32768", "65536", f"is 65536: {WHOLE} 1024"),
-    ("mesh.limits.most_headers", "100", "5", f"is 5: {WHOLE} 10"),
-    ("mesh.limits.head_s", "10.0", "0", f"is 0: {NUMBER} 0.001"),
-    ("mesh.limits.idle_s", "60.0", "4000", f"is 4000: {NUMBER} 0.001"),
-    ("mesh.limits.body_s", "30.0", "nan", f"is nan: {NUMBER} 0.001"),
-    ("mesh.limits.least_body_bytes_per_s", "4096", "-1", f"is -1: {WHOLE} 0"),
-    ("mesh.limits.replay_bytes", "65536", "-1", f"is -1: {WHOLE} 0"),
-    ("mesh.limits.most_buffer_bytes", "65536", "1", f"is 1: {WHOLE} 4096"),
+    *inside("mesh.limits", OF_LIMITS),
     (f"{SERVICE}.versions", '["v1", "v2"]', '"v1"', "is 'v1': accepted is a list of names"),
     (f"{SERVICE}.versions", '["v1", "v2"]', '["v 1"]', "accepted is a list of names, 1 to 64"),
     (f"{SERVICE}.versions", '["v1", "v2"]', "[1]", "accepted is a list of names"),
@@ -129,26 +104,7 @@ WRONG = [  # (key, what the reference says, what is said instead, what is told)
     (f"{SERVICE}.may[0].path", '"/catalogue"', '"/a/../b"', "is '/a/../b': accepted is a path"),
     (f"{SERVICE}.quotas.reports.rate_per_s", "5,", "0,", f"is 0: {NUMBER} 0.001"),
     (f"{SERVICE}.quotas.reports.burst", "10 }", "0.5 }", f"is 0.5: {NUMBER} 1"),
-    (f"{CLIENT}.deadline_s", "3.0", "0", f"is 0: {NUMBER} 0.001"),
-    (f"{CLIENT}.try_timeout_s", "0.5", "4", "is 4: accepted is at most deadline_s, 3.0"),
-    (f"{CLIENT}.poll_s", "0.5", "0", f"is 0: {NUMBER} 0.01"),
-    (f"{CLIENT}.retry.attempts", "3", "11", f"is 11: {WHOLE} 1 to 10"),
-    (f"{CLIENT}.retry.backoff.cap_s", "0.25", "-1", f"is -1: {NUMBER} 0.001"),
-    (f"{CLIENT}.retry.backoff.base_s", "0.025", "-1", f"is -1: {NUMBER} 0.001"),
-    (f"{CLIENT}.retry.budget.percent", "20.0", "1001", f"is 1001: {NUMBER} 0 to 1000"),
-    (f"{CLIENT}.retry.budget.min_retries_per_s", "10.0", "-1", f"is -1: {NUMBER} 0"),
-    (f"{CLIENT}.retry.budget.ttl_s", "10.0", "0", f"is 0: {NUMBER} 1 to 60"),
-    (f"{CLIENT}.breaker.consecutive_failures", "5", "-1", f"is -1: {WHOLE} 0"),
-    (f"{CLIENT}.breaker.failure_percent", "0.0", "101", f"is 101: {NUMBER} 0"),
-    (f"{CLIENT}.breaker.least_calls", "20", "101", "is 101: accepted is at most window_calls"),
-    (f"{CLIENT}.breaker.window_calls", "100", "0", f"is 0: {WHOLE} 1"),
-    (f"{CLIENT}.breaker.window_s", "10.0", "0", f"is 0: {NUMBER} 0.001"),
-    (f"{CLIENT}.breaker.cool_down_s", "1.0", "0", f"is 0: {NUMBER} 0.001"),
-    (f"{CLIENT}.breaker.cool_down_growth_s", "0.0", "-1", f"is -1: {NUMBER} 0"),
-    (f"{CLIENT}.breaker.longest_cool_down_s", "300.0", "0.5", "is 0.5: accepted is at least cool"),
-    (f"{CLIENT}.breaker.forget_trip_s", "10.0", "0", f"is 0: {NUMBER} 0.001"),
-    (f"{CLIENT}.breaker.probes", "1", "0", f"is 0: {WHOLE} 1"),
-    (f"{CLIENT}.balancer.kind", '"p2c"', '"random"', "is 'random': accepted is 'p2c' or"),
+    *inside(f"{SERVICE}.client", OF_A_CLIENT),
     (f"{ROUTE}.headers", '{ x-canary = "yes" }', "1", "is 1: accepted is a table"),
     (f"{ROUTE}.headers.x-canary", '"yes"', "1", "is 1: accepted is what a header may say"),
     (f"{ROUTE}.headers.x-canary", '"yes"', '" yes"', "with no space around it"),
@@ -178,22 +134,11 @@ WRONG = [  # (key, what the reference says, what is said instead, what is told)
 ]
 
 
-def spoiled(key: str, before: str, after: str) -> tuple[str, int]:
-    """The reference with one value changed, and on which line."""
-    lines = SAMPLE.split("\n")
-    number = line_of(SAMPLE, key)
-    assert before in lines[number - 1], f"line {number} is {lines[number - 1]!r}"
-    at = lines[number - 1].index(key.rpartition(".")[2].partition("[")[0])
-    head, rest = lines[number - 1][:at], lines[number - 1][at:]
-    lines[number - 1] = head + rest.replace(before, after, 1)
-    return "\n".join(lines), number
-
-
 @pytest.mark.parametrize(("key", "before", "after", "told"), WRONG)
 def test_a_field_that_is_wrong_is_told_with_line_key_value_and_what_is_accepted(
     key, before, after, told
 ):
-    text, line = spoiled(key, before, after)
+    text, line = spoiled(SAMPLE, line_of, key, before, after)
     refused = refusal(text)
     assert (refused.line, refused.key) == (line, key)
     assert str(refused).startswith(f"intent.toml, line {line}: {key} ")
@@ -201,9 +146,7 @@ def test_a_field_that_is_wrong_is_told_with_line_key_value_and_what_is_accepted(
 
 
 def test_the_table_above_has_every_field():
-    mine = {general(key) for key, *_ in WRONG}
-    tables = {each for each in keys() if any(other.startswith(f"{each}.") for other in keys())}
-    assert {*keys()} - tables - mine == set()
+    assert never_wrong(Intent, WRONG) == set()
 
 
 @pytest.mark.parametrize(
@@ -303,4 +246,4 @@ def test_a_service_needs_no_more_than_a_name():
 
 def test_hints_of_an_absent_table_are_found_by_the_walk_above():
     assert isinstance(typing.get_type_hints(intents.RouteIntent)["fault"], types.UnionType)
-    assert "services.*.routes.*.fault.delay_s" in set(keys())
+    assert "services.*.routes.*.fault.delay_s" in set(keys(Intent))

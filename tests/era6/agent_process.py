@@ -57,6 +57,12 @@ class Beside:
         self._process = await hear("agent", "--config", str(self.folder / "node.toml"))
         self._hearing = asyncio.create_task(self._hear())
 
+    async def start_under(self, pilot, nodes=None):
+        """With a token of this control plane's; returns when it has joined."""
+        self.write(pilot, pilot.token(), nodes)
+        await self.start()
+        await self.ready()
+
     async def ready(self):
         line = await self._process.stdout.readline()
         assert line.decode() == f"agent ready at unix:{self.folder}/sockets/agent.sock\n", self.said
@@ -219,6 +225,13 @@ def channel_to(made):
         f"unix:{made.folder}/sockets/agent.sock",
         options=[("grpc.use_local_subchannel_pool", 1)],
     )
+
+
+@asynccontextmanager
+async def proxy_of(made):
+    """One that has been told both secrets, until the end of the block."""
+    async with channel_to(made) as channel:
+        yield await Proxy(channel).ask()
 
 
 async def until(holds, within_s=15.0):

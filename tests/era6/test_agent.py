@@ -2,8 +2,6 @@
 
 import asyncio
 import stat
-import subprocess
-import sys
 
 import pytest
 from cryptography import x509
@@ -16,9 +14,11 @@ from tests.era6.agent_process import (
     beside,
     channel_to,
     pilot_at,
+    proxy_of,
     relay_to,
     until,
 )
+from tests.era6.roles import begin
 
 ENDPOINT = ("inventory", "inventory-1", "v1", INBOUND)
 
@@ -108,17 +108,15 @@ def test_a_restarted_agent_needs_no_token_and_no_control_plane(tmp_path):
     async def scenario(made, folder):
         async with pilot_at(folder) as pilot:
             at = pilot.nodes_port, pilot.join_port
-            made.write(pilot, pilot.token())
-            await made.start()
-            await made.ready()
-            async with channel_to(made) as channel:
-                before = (await Proxy(channel).ask()).peer
+            await made.start_under(pilot)
+            async with proxy_of(made) as proxy:
+                before = proxy.peer
             (made.folder / "token").unlink()
             await made.kill()
         await made.start()
         await made.ready()
-        async with channel_to(made) as channel:
-            assert (await Proxy(channel).ask()).peer == before
+        async with proxy_of(made) as proxy:
+            assert proxy.peer == before
             await until(lambda: made.has_said("what was said stays in force"))
             async with pilot_at(folder, *at) as pilot:
                 await until(lambda: endpoints(pilot) == [ENDPOINT])
@@ -131,11 +129,8 @@ def test_who_is_there_outlives_the_control_plane(tmp_path):
     async def scenario(made, folder):
         async with pilot_at(folder) as pilot:
             at = pilot.nodes_port, pilot.join_port
-            made.write(pilot, pilot.token())
-            await made.start()
-            await made.ready()
-            async with channel_to(made) as channel:
-                await Proxy(channel).ask()
+            await made.start_under(pilot)
+            async with proxy_of(made):
                 await until(lambda: endpoints(pilot) == [ENDPOINT])
         async with pilot_at(folder, *at) as pilot:
             assert endpoints(pilot) == [ENDPOINT]
@@ -146,11 +141,8 @@ def test_who_is_there_outlives_the_control_plane(tmp_path):
 def test_it_renews_at_half_its_life_with_another_key_and_tells_the_proxy(tmp_path):
     async def scenario(made, folder):
         async with pilot_at(folder, life_s=4.0) as pilot:
-            made.write(pilot, pilot.token())
-            await made.start()
-            await made.ready()
-            async with channel_to(made) as channel:
-                proxy = await Proxy(channel).ask()
+            await made.start_under(pilot)
+            async with proxy_of(made) as proxy:
                 first, key = proxy.peer, proxy.key
                 await proxy.hear()
                 assert first.serial != proxy.peer.serial
@@ -168,11 +160,8 @@ def test_cut_off_until_its_certificate_has_ended_it_needs_a_new_token(tmp_path):
     async def scenario(made, folder):
         async with pilot_at(folder, life_s=2.0) as pilot:
             at = pilot.nodes_port, pilot.join_port
-            made.write(pilot, pilot.token())
-            await made.start()
-            await made.ready()
-        async with channel_to(made) as channel:
-            proxy = await Proxy(channel).ask()
+            await made.start_under(pilot)
+        async with proxy_of(made) as proxy:
             await until(lambda: made.has_said("no new certificate yet"))
             await until(lambda: made.has_said("has ended, and only a new token can help"))
             async with pilot_at(folder, *at) as pilot:
@@ -188,11 +177,8 @@ def test_cut_off_until_its_certificate_has_ended_it_needs_a_new_token(tmp_path):
 def test_an_authority_is_replaced_and_the_proxy_is_told_each_step(tmp_path):
     async def scenario(made, folder):
         async with pilot_at(folder) as pilot:
-            made.write(pilot, pilot.token())
-            await made.start()
-            await made.ready()
-            async with channel_to(made) as channel:
-                proxy = await Proxy(channel).ask()
+            await made.start_under(pilot)
+            async with proxy_of(made) as proxy:
                 old, first = proxy.authorities, proxy.peer
                 await until(lambda: endpoints(pilot) == [ENDPOINT])
                 pilot.citadel.rotate(pilot.wall())
@@ -212,15 +198,13 @@ def test_an_authority_is_replaced_and_the_proxy_is_told_each_step(tmp_path):
 def test_a_control_plane_that_hangs_is_noticed_and_left(tmp_path):
     async def scenario(made, folder):
         async with pilot_at(folder) as pilot, relay_to(pilot.nodes_port) as relay:
-            made.write(pilot, pilot.token(), nodes=relay.url)
-            await made.start()
-            await made.ready()
-            async with channel_to(made) as channel:
-                await Proxy(channel).ask()
+            await made.start_under(pilot, nodes=relay.url)
+            async with proxy_of(made):
                 await until(lambda: endpoints(pilot) == [ENDPOINT])
                 relay.passes.clear()  # connected, and silent
                 await until(lambda: made.has_said("what was said stays in force"))
-                assert (await Proxy(channel).ask()).authorities == pilot.citadel.authorities()
+                async with proxy_of(made) as another:
+                    assert another.authorities == pilot.citadel.authorities()
                 relay.passes.set()
                 await until(lambda: made.has_said("control plane is back"))
 
@@ -231,11 +215,8 @@ def test_who_is_not_well_or_has_no_proxy_is_no_endpoint(tmp_path):
     async def scenario(made, folder):
         async with pilot_at(folder) as pilot:
             pilot.membership.hear(("inventory", "inventory-2"), INBOUND, "", pilot.clock() + 1000)
-            made.write(pilot, pilot.token())
-            await made.start()
-            await made.ready()
-            async with channel_to(made) as channel:
-                await Proxy(channel).ask()
+            await made.start_under(pilot)
+            async with proxy_of(made):
                 await until(lambda: len(endpoints(pilot)) == 2)
                 made.app_status = 500
                 await until(lambda: len(endpoints(pilot)) == 1)
@@ -259,7 +240,8 @@ def test_who_is_not_well_or_has_no_proxy_is_no_endpoint(tmp_path):
 )
 def test_a_file_that_is_none_ends_the_start(tmp_path, text, told):
     (tmp_path / "node.toml").write_text(text)
-    argv = [sys.executable, "-m", "era6_control_plane", "agent", "--config", tmp_path / "node.toml"]
-    ended = subprocess.run(argv, capture_output=True, text=True, check=False)
-    assert ended.returncode == 2
-    assert told in ended.stderr
+    with (tmp_path / "stderr").open("w") as stderr:
+        ended = begin("agent", "--config", f"{tmp_path}/node.toml", stderr=stderr.fileno())
+    assert ended.wait() == 2
+    ended.end()
+    assert told in (tmp_path / "stderr").read_text()

@@ -1,6 +1,7 @@
 """The control plane as a process: who is told what, and what outlives its end."""
 
 import asyncio
+from contextlib import asynccontextmanager
 
 import grpc
 import pytest
@@ -42,10 +43,23 @@ async def follow(talk, instance="orders-1", service="orders"):
     return told
 
 
+@asynccontextmanager
+async def following(there):
+    """The stream of orders-1, which has joined and taken all there is at first."""
+    async with there.talking(await there.join("orders", "orders-1")) as talk:
+        await follow(talk)
+        yield talk
+
+
 async def take(talk):
     answer = await talk.hear()
     await talk.acknowledge(answer)
     return answer
+
+
+async def take_all(talk):
+    while True:
+        await take(talk)
 
 
 def test_who_has_joined_is_told_what_concerns_it(tmp_path):
@@ -86,20 +100,15 @@ def test_who_says_it_is_another_is_refused_by_name(instance, service, tmp_path):
 
 def test_a_change_is_pushed_and_waited_for(tmp_path):
     async def test(there):
-        shown = await there.join("orders", "orders-1")
-        async with there.talking(shown) as talk:
-            await follow(talk)
+        async with following(there) as talk:
             told = await there.apply(DEADLINE)
             waiting = asyncio.ensure_future(there.status(told["revision"]))
             answer = await talk.hear()
             assert not waiting.done(), "nobody has acknowledged yet"
             await talk.acknowledge(answer)
-            while not waiting.done():
-                try:
-                    await asyncio.wait_for(take(talk), 0.2)
-                except TimeoutError:
-                    break
+            taking = asyncio.ensure_future(take_all(talk))
             status = await waiting
+            taking.cancel()
             assert status["is_settled"] and status["revision"] == told["revision"] == 2
 
     run(test, tmp_path)
@@ -107,9 +116,7 @@ def test_a_change_is_pushed_and_waited_for(tmp_path):
 
 def test_what_a_proxy_refuses_is_shown_with_its_words(tmp_path):
     async def test(there):
-        shown = await there.join("orders", "orders-1")
-        async with there.talking(shown) as talk:
-            await follow(talk)
+        async with following(there) as talk:
             told = await there.apply(DEADLINE)
             answer = await talk.hear()
             why = "outbound: timeout: not as I like it"
@@ -124,9 +131,7 @@ def test_what_a_proxy_refuses_is_shown_with_its_words(tmp_path):
 
 def test_a_bad_intent_changes_nothing(tmp_path):
     async def test(there):
-        shown = await there.join("orders", "orders-1")
-        async with there.talking(shown) as talk:
-            await follow(talk)
+        async with following(there) as talk:
             with pytest.raises(Refused):
                 await there.apply(INTENT.replace('"GET"', '"FETCH"'))
             status = await there.status(1)
@@ -168,9 +173,7 @@ def test_one_that_starts_again_knows_all_and_sends_nothing_that_is_there(tmp_pat
 
 def test_it_ends_in_good_order(tmp_path):
     async def test(there):
-        shown = await there.join("orders", "orders-1")
-        async with there.talking(shown) as talk:
-            await follow(talk)
+        async with following(there) as talk:
             assert await there.stop() == 0
             assert (await talk.end())[0] is grpc.StatusCode.UNAVAILABLE
         assert "ends" in there.said

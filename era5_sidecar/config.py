@@ -105,6 +105,11 @@ class SidecarConfig:
         self._check_upstreams()
         self._check_addresses()
 
+    def listens(self) -> dict[str, str]:
+        """Where its listeners are, by name."""
+        outbound = {"outbound": self.outbound.listen} if self.outbound else {}
+        return {"inbound": self.inbound.listen, "admin": self.admin_listen} | outbound
+
     def registers(self) -> bool:
         """Whether this instance is to be found in the registry: customers do not look there."""
         return self.registry is not None and not self.inbound.is_edge

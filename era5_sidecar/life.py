@@ -58,7 +58,7 @@ class Life:
     async def run(self) -> None:
         """Until a signal, or the end of the supervisor. Raises OSError, ConfigError."""
         config, proxy = self._config, self._proxy
-        at = listeners() or open_all(config)
+        at = listeners() or open_all(config.listens())
         self._found = {"inbound.listen": url_of(at["inbound"]), "admin_listen": url_of(at["admin"])}
         await self._registration.follow(config)  # first: who comes in at once must find somebody
         await proxy.start(at)

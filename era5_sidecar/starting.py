@@ -9,27 +9,19 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 
-from era0_naive.role import host_and_port
 from era5_sidecar.config import SidecarConfig
-from era5_sidecar.listening import BACKLOG
+from era5_sidecar.listening import listener_at
 
 NOTHING_FOUND: Mapping[str, str] = {}
 LEAST_RESERVE = 32  # files that are not for callers
 
 
-def open_all(config: SidecarConfig) -> dict[str, socket.socket]:
-    """Listening sockets, where no supervisor hands any over. Raises OSError, naming the address."""
-    asked = {"inbound": config.inbound.listen, "admin": config.admin_listen}
-    if config.outbound:
-        asked["outbound"] = config.outbound.listen
-    opened: dict[str, socket.socket] = {}
-    for name, address in asked.items():
-        try:
-            where = host_and_port(address, "http", least_port=0)
-            opened[name] = socket.create_server(where, backlog=BACKLOG)
-        except OSError as error:
-            raise OSError(f"{name} {address!r}: {error.strerror}") from error
-    return opened
+def open_all(listens: Mapping[str, str]) -> dict[str, socket.socket]:
+    """Listening sockets, by name as their addresses, where no supervisor hands any over.
+
+    Raises OSError, naming the address.
+    """
+    return {name: listener_at(address) for name, address in listens.items()}
 
 
 def allow_files() -> None:

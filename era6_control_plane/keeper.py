@@ -107,11 +107,8 @@ class Keeper:
 
 def addresses(config: NodeConfig) -> dict[str, str]:
     """Where its listeners are to be: for port 0 a free one, as Envoy cannot tell which it took."""
-    asked = {"inbound": config.inbound.listen, "admin": config.admin_listen}
-    if config.outbound:
-        asked["outbound"] = config.outbound.listen
     with ExitStack() as held:  # until all are chosen, or one might be chosen twice
-        return {name: _free(url, held) for name, url in asked.items()}
+        return {name: _free(url, held) for name, url in config.listens().items()}
 
 
 def main(config: Path, ready: Callable[[str], None]) -> None:

@@ -7,7 +7,6 @@ import gc
 import os
 import random
 import signal
-import socket
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -17,16 +16,16 @@ from era5_sidecar.admin import Admin
 from era5_sidecar.config import shown
 from era5_sidecar.inheritance import AGAIN, Notice, listeners
 from era5_sidecar.life import BREATH_S, in_a_loop
-from era5_sidecar.listening import listener_at, url_of
+from era5_sidecar.listening import url_of
 from era5_sidecar.metrics import Metrics
 from era5_sidecar.proxy import say
-from era5_sidecar.starting import allow_files
+from era5_sidecar.starting import allow_files, open_all
 from era5_sidecar.transparent import use_mark
 from era6_control_plane.client import Client
 from era6_control_plane.envoy import metadata
 from era6_control_plane.last_good import Keeping
 from era6_control_plane.names import SHORT
-from era6_control_plane.node import NodeConfig, read
+from era6_control_plane.node import read
 from era6_control_plane.proxy import Ruled
 
 GRACE_S = 1.0  # a control plane that says nothing for so long is dead, and what was kept counts
@@ -49,7 +48,7 @@ class Life:
     async def run(self) -> None:
         """Until a signal, or the end of the supervisor. Raises OSError."""
         node = self._node
-        self._at = listeners() or _opened(node)
+        self._at = listeners() or open_all(node.listens())
         listens = {name: url_of(each) for name, each in self._at.items()}
         rng = random.Random()
         self._ruled = Ruled(node, listens["inbound"], rng, say)
@@ -156,14 +155,6 @@ class Life:
         loop.add_signal_handler(signal.SIGHUP, self._notice.ready)
         if self._notice.fileno() >= 0:
             loop.add_reader(self._notice.fileno(), self.end)
-
-
-def _opened(node: NodeConfig) -> dict[str, socket.socket]:
-    """Listening sockets, where no supervisor hands any over. Raises OSError."""
-    asked = {"inbound": node.inbound.listen, "admin": node.admin_listen}
-    if node.outbound:
-        asked["outbound"] = node.outbound.listen
-    return {name: listener_at(address) for name, address in asked.items()}
 
 
 def live(config: Path, ready: Callable[[str], None]) -> None:

@@ -74,6 +74,11 @@ class NodeConfig:
         require_whole(self, "mark", 0, 2**32 - 1)
         self._check_addresses()
 
+    def listens(self) -> dict[str, str]:
+        """Where its listeners are, by name."""
+        outbound = {"outbound": self.outbound.listen} if self.outbound else {}
+        return {"inbound": self.inbound.listen, "admin": self.admin_listen} | outbound
+
     def _check_addresses(self) -> None:
         listens = {"inbound.listen": self.inbound.listen, "admin_listen": self.admin_listen}
         if self.outbound:

@@ -103,7 +103,7 @@ class Both:
         for name in ("inventory", "orders"):
             config = read(self.folder / f"{name}.toml")
             proxy = Proxy(config, random.Random(), is_again=True)
-            at = open_all(config)
+            at = open_all(config.listens())
             await proxy.start(at)
             both.append(proxy)
         inventory, orders = both
@@ -182,7 +182,7 @@ def test_a_callee_that_is_not_believed_is_named_to_the_app(
 async def _come_in(both: Both, context: ssl.SSLContext | None, said: bytes) -> Proxy:
     config = read(both.folder / "inventory.toml")
     proxy = Proxy(config, random.Random())
-    at = open_all(config)
+    at = open_all(config.listens())
     await proxy.start(at)
     named = "inventory" if context else None
     where = at["inbound"].getsockname()
@@ -242,7 +242,7 @@ async def _knocked_as_it_leaves(both: Both) -> tuple[bytes, int]:
     """What somebody hears who was accepted at the end; and who is still there when all is over."""
     config = read(both.folder / "orders.toml")
     proxy = Proxy(config, random.Random())
-    at = open_all(config)
+    at = open_all(config.listens())
     await proxy.start(at)
     where = at["inbound"].getsockname()
     with socket.create_connection(where) as client:

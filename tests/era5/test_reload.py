@@ -132,7 +132,7 @@ def test_an_authority_that_was_replaced_is_believed_no_more(tmp_path):
     async def statuses() -> list[int]:
         alive = Life(inside / "sidecar.toml", print)
         proxy = alive._proxy
-        await proxy.start(open_all(proxy.config))
+        await proxy.start(open_all(proxy.config.listens()))
         before = [await status_of(proxy.url, folder) for folder in (old, new)]
         for file in new.iterdir():
             shutil.copy(file, inside / file.name)

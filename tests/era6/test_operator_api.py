@@ -41,6 +41,13 @@ def api(tmp_path):
         yield served
 
 
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory):
+    """The same for all who are refused: nothing of what they ask changes anything."""
+    with desk(tmp_path_factory.mktemp("untouched")) as served:
+        yield served
+
+
 def put(api, text: str, **also: object):
     return api.ask("PUT", "/intent", {"text": text, "who": "ada", **also})
 
@@ -206,23 +213,23 @@ def test_readiness_is_everybodys(api):
         f"Bearer  {TOKEN}",
     ],
 )
-def test_without_the_token_nothing_is_answered(api, method, path, given):
-    status, told = api.ask(method, path, headers={"Authorization": given})
+def test_without_the_token_nothing_is_answered(untouched, method, path, given):
+    status, told = untouched.ask(method, path, headers={"Authorization": given})
     assert (status, told["detail"]) == (
         401,
         "accepted: Authorization: Bearer and the operator's token",
     )
-    assert api.headers["WWW-Authenticate"] == "Bearer"
+    assert untouched.headers["WWW-Authenticate"] == "Bearer"
 
 
-def test_nobody_without_the_token_learns_what_there_is(api):
-    assert api.ask("GET", "/secret", headers={"Authorization": ""})[0] == 401
+def test_nobody_without_the_token_learns_what_there_is(untouched):
+    assert untouched.ask("GET", "/secret", headers={"Authorization": ""})[0] == 401
 
 
 @pytest.mark.parametrize(("method", "path"), [*ALL, ("GET", "/ready")])
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:1"])
-def test_no_web_page_may_ask(api, method, path, origin):
-    status, told = api.ask(method, path, headers={"Origin": origin})
+def test_no_web_page_may_ask(untouched, method, path, origin):
+    status, told = untouched.ask(method, path, headers={"Origin": origin})
     assert (status, told["detail"]) == (403, "no web page may ask this; accepted: no Origin")
 
 
@@ -230,29 +237,29 @@ def test_no_web_page_may_ask(api, method, path, origin):
     "host",
     ["evil.example", "evil.example:80", "127.0.0.1", "127.0.0.1:1", "localhost", "0x7f.1:80"],
 )
-def test_who_came_by_a_rebound_name_is_refused(api, host):
-    status, told = api.ask("GET", "/intent", headers={"Host": host})
+def test_who_came_by_a_rebound_name_is_refused(untouched, host):
+    status, told = untouched.ask("GET", "/intent", headers={"Host": host})
     assert status == 403
     assert told["detail"].startswith("accepted: a Host of 127.0.0.1:")
 
 
-def test_two_hosts_are_none(api):
-    head = f"GET /ready HTTP/1.1\r\nHost: {api.host}\r\nHost: evil.example\r\n\r\n"
-    assert b" 403 " in api.raw(head.encode()).split(b"\r\n")[0]
-    assert b" 403 " in api.raw(b"GET /ready HTTP/1.0\r\n\r\n").split(b"\r\n")[0]
+def test_two_hosts_are_none(untouched):
+    head = f"GET /ready HTTP/1.1\r\nHost: {untouched.host}\r\nHost: evil.example\r\n\r\n"
+    assert b" 403 " in untouched.raw(head.encode()).split(b"\r\n")[0]
+    assert b" 403 " in untouched.raw(b"GET /ready HTTP/1.0\r\n\r\n").split(b"\r\n")[0]
 
 
-def test_localhost_is_a_name_of_ours(api):
-    port = api.host.rpartition(":")[2]
-    assert api.ask("GET", "/ready", headers={"Host": f"localhost:{port}"})[0] == 200
+def test_localhost_is_a_name_of_ours(untouched):
+    port = untouched.host.rpartition(":")[2]
+    assert untouched.ask("GET", "/ready", headers={"Host": f"localhost:{port}"})[0] == 200
 
 
-def test_answers_are_for_no_cache_and_no_other_page(api):
+def test_answers_are_for_no_cache_and_no_other_page(untouched):
     for asked in (("GET", "/ready"), ("GET", "/intent"), ("GET", "/nothing")):
-        api.ask(*asked)
-        assert api.headers["Cache-Control"] == "no-store"
-        assert api.headers["X-Content-Type-Options"] == "nosniff"
-        assert "Access-Control-Allow-Origin" not in api.headers
+        untouched.ask(*asked)
+        assert untouched.headers["Cache-Control"] == "no-store"
+        assert untouched.headers["X-Content-Type-Options"] == "nosniff"
+        assert "Access-Control-Allow-Origin" not in untouched.headers
 
 
 # What cannot be understood.
@@ -280,16 +287,16 @@ def test_answers_are_for_no_cache_and_no_other_page(api):
         (b'{"text": "[services.a]\\n# \\ud800", "who": "a"}', "line 2: the text is no UTF-8"),
     ],
 )
-def test_a_body_that_says_nothing_is_told_why(api, body, told):
-    status, said = api.ask("PUT", "/intent", body=body)
+def test_a_body_that_says_nothing_is_told_why(untouched, body, told):
+    status, said = untouched.ask("PUT", "/intent", body=body)
     assert status == 400
     assert told in said["detail"]
-    assert api.ask("GET", "/intent")[0] == 404
+    assert untouched.ask("GET", "/intent")[0] == 404
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "text/json"])
-def test_only_json_is_read(api, kind):
-    status, told = api.ask(
+def test_only_json_is_read(untouched, kind):
+    status, told = untouched.ask(
         "PUT", "/intent", {"text": ONE, "who": "a"}, headers={"Content-Type": kind}
     )
     assert (status, told["detail"]) == (415, "accepted: Content-Type: application/json")
@@ -312,8 +319,8 @@ def test_only_json_is_read(api, kind):
         (f"/intent/diff?from={'9' * 100}", "from is '999"),
     ],
 )
-def test_a_query_that_cannot_be_is_told_why(api, path, told):
-    status, said = api.ask("GET", path)
+def test_a_query_that_cannot_be_is_told_why(untouched, path, told):
+    status, said = untouched.ask("GET", path)
     assert status == 400
     assert told in said["detail"]
 
@@ -355,9 +362,9 @@ def test_a_body_that_says_it_is_endless_is_not_waited_for(api):
     assert b" 413 " in api.raw(head.encode()).split(b"\r\n")[0]
 
 
-def test_a_head_that_is_too_long_is_refused(api):
-    head = f"GET /ready HTTP/1.1\r\nHost: {api.host}\r\nX: {'x' * 70_000}\r\n\r\n"
-    assert b" 431 " in api.raw(head.encode()).split(b"\r\n")[0]
+def test_a_head_that_is_too_long_is_refused(untouched):
+    head = f"GET /ready HTTP/1.1\r\nHost: {untouched.host}\r\nX: {'x' * 70_000}\r\n\r\n"
+    assert b" 431 " in untouched.raw(head.encode()).split(b"\r\n")[0]
 
 
 def test_a_mistake_of_ours_is_a_500_that_tells_no_secret(api, caplog):

@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from era6_control_plane.intent import FaultIntent, Intent, MeshIntent, RouteInte
 from era6_control_plane.membership import Endpoint
 from era6_control_plane.names import ORDER, RDS
 from era6_control_plane.snapshot import Resource, Snapshot
-from tests.era5.running import App, ask, serving, until
+from tests.era5.running import ask, serving, until
 from tests.era6.ruler import Place, Relay, Shut, node
 from tests.ports import free_port
 
@@ -61,26 +62,45 @@ class Pair:
             each.wait_ready()
 
 
-@pytest.fixture
-def app() -> Iterator[App]:
-    with serving() as found:
-        yield found
+@contextmanager
+def two_nodes() -> Iterator[Pair]:
+    authority = Authority.new()
+    with serving() as app, ExitStack() as stack:
+        url = f"http://127.0.0.1:{app.port}"
+        orders = stack.enter_context(node(authority, "orders", url))
+        yield Pair(orders, stack.enter_context(node(authority, "inventory", url, "v1")))
 
 
 @pytest.fixture
-def pair(app) -> Iterator[Pair]:
-    authority, url = Authority.new(), f"http://127.0.0.1:{app.port}"
-    with node(authority, "orders", url) as orders, node(authority, "inventory", url, "v1") as other:
-        yield Pair(orders, other)
+def pair() -> Iterator[Pair]:
+    """Nothing of it runs yet."""
+    with two_nodes() as made:
+        yield made
 
 
-def test_a_request_goes_through_both_and_says_who_served_it(pair):
-    pair.start(shop())
-    with pair.orders.connect() as asking:
+@pytest.fixture(scope="module")
+def mesh() -> Iterator[Pair]:
+    with two_nodes() as made:
+        made.start(shop())
+        yield made
+
+
+@pytest.fixture
+def ruled(mesh) -> Pair:
+    """The same for all who leave it running: ruled as at first."""
+    mesh.endpoints = [Endpoint("inventory", "inventory-1", "v1", mesh.inventory.url)]
+    mesh.rule(shop())
+    until(lambda: mesh.orders.status() == 200)
+    mesh.orders.ruler.heard.clear()
+    return mesh
+
+
+def test_a_request_goes_through_both_and_says_who_served_it(ruled):
+    with ruled.orders.connect() as asking:
         head, _ = ask(asking, "/1", "inventory")
     assert b" 200 " in head
     assert b"X-Served-By: inventory-1 v1" in head
-    assert pair.inventory.status("/1", "inventory", "inbound") == 0  # without TLS
+    assert ruled.inventory.status("/1", "inventory", "inbound") == 0  # without TLS
 
 
 def test_it_is_ready_only_when_it_has_been_told_everything(pair):
@@ -99,9 +119,9 @@ def test_it_is_ready_only_when_it_has_been_told_everything(pair):
     until(lambda: orders.agent.nodes[-1]["metadata"]["inbound"] == orders.url)
 
 
-def test_routes_and_clusters_change_under_load_without_a_failed_request(pair):
+def test_routes_and_clusters_change_under_load_without_a_failed_request(ruled):
+    pair = ruled
     pair.endpoints.append(Endpoint("inventory", "inventory-2", "v2", pair.inventory.url))
-    pair.start(shop())
     stop, failed, done = threading.Event(), [], [0]
     taken = pair.orders.ruler.heard
 
@@ -128,9 +148,8 @@ def test_routes_and_clusters_change_under_load_without_a_failed_request(pair):
     assert failed == []
 
 
-def test_what_it_does_not_understand_is_refused_by_its_path_and_the_last_good_stays(pair):
-    pair.start(shop())
-    orders = pair.orders
+def test_what_it_does_not_understand_is_refused_by_its_path_and_the_last_good_stays(ruled):
+    pair, orders = ruled, ruled.orders
     good = compile(shop(), pair.endpoints, orders.node)
     bad = _changed(good, RDS, "outbound", _mirror)
     orders.ruler.push(bad)
@@ -145,8 +164,8 @@ def test_what_it_does_not_understand_is_refused_by_its_path_and_the_last_good_st
     until(lambda: orders.status() == 418)
 
 
-def test_an_instance_that_is_gone_is_asked_no_more_and_one_that_comes_is(pair):
-    pair.start(shop())
+def test_an_instance_that_is_gone_is_asked_no_more_and_one_that_comes_is(ruled):
+    pair = ruled
     pair.endpoints = []
     pair.rule(shop())
     until(lambda: pair.orders.status() == 503)
@@ -220,9 +239,8 @@ def test_and_one_that_is_started_anew_waits_a_moment_for_its_ruler_first(pair):
     assert orders.status() == 200
 
 
-def test_a_new_certificate_is_shown_to_the_ruler_and_to_others_and_nobody_notices(pair):
-    pair.start(shop())
-    orders = pair.orders
+def test_a_new_certificate_is_shown_to_the_ruler_and_to_others_and_nobody_notices(ruled):
+    pair, orders = ruled, ruled.orders
     with orders.connect() as asking:
         assert b" 200 " in ask(asking, "/1", "inventory")[0]
         streams = len(orders.ruler.nodes)
@@ -243,17 +261,19 @@ def test_a_connection_ends_with_an_answer_when_a_quarter_of_a_certificates_life_
             assert time.monotonic() < late
 
 
-def test_permissive_takes_whoever_has_no_certificate_but_gives_it_no_name(pair):
-    intent = shop(mtls="permissive")
-    pair.start(intent)
+def test_permissive_takes_whoever_has_no_certificate_but_gives_it_no_name(ruled):
+    pair = ruled
+    pair.rule(shop(mtls="permissive"))
+    until(lambda: pair.inventory.status("/1", "inventory", "inbound") == 401)
     assert pair.orders.status() == 200
-    assert pair.inventory.status("/1", "inventory", "inbound") == 401
     pair.rule(shop())
     until(lambda: pair.inventory.status("/1", "inventory", "inbound") == 0)
 
 
-def test_a_fault_says_that_it_was_made_on_purpose(pair):
-    pair.start(shop(RouteIntent(path="/1", fault=FaultIntent(abort_status=503))))
+def test_a_fault_says_that_it_was_made_on_purpose(ruled):
+    pair = ruled
+    pair.rule(shop(RouteIntent(path="/1", fault=FaultIntent(abort_status=503))))
+    until(lambda: pair.orders.status() == 503)
     with pair.orders.connect() as asking:
         head, body = ask(asking, "/1", "inventory")
         assert b" 503 " in head

@@ -18,11 +18,10 @@ from era4_framework.policies.backoff import Backoff
 from era6_control_plane import pilot_link
 from era6_control_plane.credential import Credential
 from era6_control_plane.pilot_link import Attending, LinkLost, Refused
-from era6_control_plane.words import Heartbeat, Instruction
+from era6_control_plane.words import BEATS_PER_LEASE, Heartbeat, Instruction
 
 BACKOFF = BackoffConfig(base_s=0.05, cap_s=0.5)
 FAREWELL_S = 1.0
-BEATS_PER_LEASE = 4  # one lost heartbeat is no death
 
 
 class Attendant:

@@ -21,6 +21,7 @@ from typing import Any
 from era0_naive.role import host_and_port
 from era0_naive.sqlite_file import SqliteFile
 from era5_sidecar.config_text import is_name
+from era6_control_plane.words import BEATS_PER_LEASE
 
 LEASE_S = 2.0
 NETWORKS = ("127.0.0.0/8",)
@@ -129,10 +130,11 @@ class Membership:
 
     def expire(self, now: float) -> list[Name]:
         """Who has been silent for too long is gone; returns who. Raises sqlite3.Error, Busy."""
+        beat_s = self.lease_s / BEATS_PER_LEASE  # so late somebody was heard who is not cut off
         silent = [
             name
             for name, (_, ends_at) in self._alive.items()
-            if now >= ends_at and self._voices.get(name[0], 0.0) >= ends_at - self.lease_s / 2
+            if now >= ends_at and self._voices.get(name[0], 0.0) >= ends_at - beat_s
         ]
         for name in silent:
             del self._alive[name]

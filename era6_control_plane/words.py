@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 MESH = "seven_eras.Mesh"
 JOIN, RENEW, ATTEND = "Join", "Renew", "Attend"
 MOST_BYTES = 65536
+BEATS_PER_LEASE = 4  # one lost heartbeat is no death
 
 
 class Words(Protocol):

@@ -243,7 +243,7 @@ def test_who_attends_is_there_while_it_beats(tmp_path):
             endpoint = pilot.membership.endpoints()[0]
             assert (endpoint.url, endpoint.version) == (URL, "v1")
             other = await joined(pilot, instance="inventory-2")
-            pilot.membership.hear(("inventory", "inventory-2"), URL, "", pilot.clock() + 1)
+            pilot.membership.hear(("inventory", "inventory-2"), URL, "", pilot.clock() + 1.5)
             pilot.clock.now += 2.0
             pilot.enrolment.look()
             assert pilot.names() == ["inventory-2"]

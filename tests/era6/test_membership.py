@@ -106,12 +106,22 @@ def test_if_all_fall_silent_at_once_all_stay(there):
     assert names(there) == ["inventory-1", "inventory-2"]
 
 
+def test_who_was_cut_off_a_little_earlier_than_the_other_stays(there):
+    """The way to us is cut node by node: the last to be cut is no better than the first."""
+    there.hear(ONE, url(1), "", 0.0)
+    there.hear(TWO, url(2), "", 1.4)
+    assert there.expire(99.0) == []
+    there.hear(ONE, url(1), "", 100.0)
+    there.hear(TWO, url(2), "", 101.5)
+    assert there.expire(102.0) == [ONE]
+
+
 def test_when_the_first_comes_back_the_others_get_one_lease_more(there):
     there.hear(ONE, url(1), "", 0.0)
     there.hear(TWO, url(2), "", 0.0)
     there.expire(99.0)
     there.hear(TWO, url(2), "", 100.0)
-    there.hear(TWO, url(2), "", 101.0)
+    there.hear(TWO, url(2), "", 101.5)
     assert there.expire(101.9) == []
     assert names(there) == ["inventory-1", "inventory-2"]
     assert there.expire(102.0) == [ONE]
@@ -138,7 +148,7 @@ def test_a_restarted_registry_has_its_old_list_each_with_a_fresh_lease(there, pa
     again = Membership(path, 1000.0)  # nobody has closed the first
     assert again.endpoints() == there.endpoints()
     assert again.status(1000.5)[0]["age_s"] == 0.5
-    again.hear(TWO, url(2), "v1", 1001.0)
+    again.hear(TWO, url(2), "v1", 1001.5)
     assert again.expire(1001.9) == []
     assert again.expire(1002.0) == [ONE]
     assert names(again) == ["inventory-2"]

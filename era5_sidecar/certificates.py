@@ -175,9 +175,13 @@ def key_in_pem(key: Key) -> bytes:
 
 
 def replace(path: Path, content: bytes, mode: int) -> None:
-    """Whole or not at all, and never readable by more than `mode` says."""
+    """Whole or not at all, and never readable by more than `mode` says. Raises OSError."""
     new = path.with_name(f".{path.name}.new")
     new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-        file.write(content)
+    try:
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            file.write(content)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # of a disk that is full nobody says where
+        raise
     new.replace(path)

@@ -61,7 +61,11 @@ class Authorities:
     def signer(self, number: int) -> Signer:
         """The one of that number. Raises OSError, or ValueError if what is there is none."""
         if number not in self._signers:
-            self._signers[number] = Signer(number, Authority.load(self._folder / str(number)))
+            place = self._folder / str(number)
+            try:
+                self._signers[number] = Signer(number, Authority.load(place))
+            except ValueError as error:
+                raise ValueError(f"authority {place} is damaged: {error}") from error
         return self._signers[number]
 
     def publish(self, believed: tuple[int, ...]) -> bytes:

@@ -126,6 +126,10 @@ def _judge(path: Path) -> None:
     """Nothing is written into a file that is not ours, or that has come to harm."""
     if not path.exists():
         return
+    ahead = path.with_name(f"{path.name}-wal")
+    if not path.stat().st_size and ahead.exists() and ahead.stat().st_size:
+        # SQLite would take it for new, and throw away what was accepted last
+        raise _unusable(path, f"is damaged (it is empty, and {ahead.name} beside it is not)")
     try:
         with closing(sqlite3.connect(path)) as file:
             # in this order: somebody may be making it, mark and tables at once

@@ -45,7 +45,8 @@ def problem(status: int, detail: str, place: Mapping[str, object] | None = None)
 def _refused(error: Exception) -> flask.Response:
     status = next(code for kind, code in STATUS.items() if isinstance(error, kind))
     place = {name: getattr(error, name) for name in PLACE if hasattr(error, name)}
-    kept = "the state cannot be written: " if isinstance(error, sqlite3.Error) else ""
+    is_disk = isinstance(error, sqlite3.Error) or (isinstance(error, OSError) and error.errno)
+    kept = "the state cannot be written: " if is_disk else ""
     return problem(status, f"{kept}{str(error) or 'no time for this now'}", place)
 
 

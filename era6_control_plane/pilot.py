@@ -65,6 +65,8 @@ class Pilot:
     def begin(self, intent: Path | None) -> None:
         """Puts the first intent in force, if there is none yet. Raises as Ruling.apply, OSError."""
         if self.ruling.revision is None and intent is not None:
+            if self.membership.endpoints():
+                say("instances are known, and no revision: what was said before them is lost")
             self.ruling.apply(intent.read_text(), "pilot", f"the first: {intent.name}")
         elif intent is not None and self.ruling.revision:
             say(f"revision {self.ruling.revision.number} stays in force; {intent} is not looked at")
@@ -97,8 +99,9 @@ class Pilot:
 
     def new_token(self, service: str, instance: str, life_s: float) -> str:
         """Lets one instance in, once, within life_s."""
+        token = self.citadel.new_token(service, instance, life_s, time.time())
         say(f"a token for {service}/{instance}, good for {life_s:g} s")
-        return self.citadel.new_token(service, instance, life_s, time.time())
+        return token
 
     def rotate(self) -> str:
         """Begins to replace the authority."""
@@ -156,7 +159,8 @@ async def _serve(
     for_nodes.add_generic_rpc_handlers((pilot.enrolment.node_handler(),))
     for_joining.add_generic_rpc_handlers((pilot.enrolment.join_handler(),))
     listener = listener_at(operator)
-    at_operator = _url_of(listener.getsockname(), operator)
+    name = listener.getsockname()
+    at_operator = operator if operator.startswith("unix:") else f"http://{name[0]}:{name[1]}"
     at_join = _open(for_joining, join, pilot.enrolment.join_credentials())
     at_nodes = _open(for_nodes, nodes, pilot.enrolment.node_credentials())
     with suppress(OSError):
@@ -184,10 +188,6 @@ def _open(server: grpc.aio.Server, url: str, credentials: grpc.ServerCredentials
     except RuntimeError as error:
         raise OSError(f"address {url!r}: {error}") from error
     return f"https://{host}:{bound}"
-
-
-def _url_of(name: Any, asked: str) -> str:
-    return asked if asked.startswith("unix:") else f"http://{name[0]}:{name[1]}"
 
 
 def _print(line: str) -> None:

@@ -72,7 +72,7 @@ class Heard:
 
     def __init__(self, begun: Begun) -> None:
         self._begun = begun
-        self.kill, self.terminate = begun.kill, begun.terminate
+        self.pid, self.kill, self.terminate = begun.pid, begun.kill, begun.terminate
 
     @property
     def returncode(self) -> int | None:

@@ -2,6 +2,7 @@
 replaced again and again. At every moment everybody who has a certificate believes everybody else.
 """
 
+import functools
 from random import Random
 
 import pytest
@@ -49,13 +50,16 @@ class Agent:
             citadel.confirm(self.peer, self.peer.serial, hashed(self.believes), now)
 
     def trusts(self):
-        listed = x509.load_pem_x509_certificates(self.believes)
-        return {identifier(each) for each in listed}
+        return identifiers(self.believes)
 
 
-def identifier(certificate):
+@functools.cache
+def identifiers(authorities):
     kind = x509.SubjectKeyIdentifier
-    return certificate.extensions.get_extension_for_class(kind).value.digest.hex()
+    return {
+        each.extensions.get_extension_for_class(kind).value.digest.hex()
+        for each in x509.load_pem_x509_certificates(authorities)
+    }
 
 
 class Luck:

@@ -38,7 +38,6 @@ from era6_control_plane.words import Heartbeat, Instruction
 BACKOFF = BackoffConfig(base_s=0.1, cap_s=2.0)
 FAREWELL_S = 1.5
 FIRST = asyncio.FIRST_COMPLETED
-ENDED = "the certificate has ended, and only a new token can help now"
 
 
 def say(line: str) -> None:
@@ -106,11 +105,12 @@ class Agent:
 
     async def _start(self) -> None:
         kept = self._safe.kept((self._config.service, self._config.instance))
-        if kept and time.time() < kept.peer.ends_at:
+        why_not = kept.why_not_good(time.time()) if kept else ""
+        if kept and not why_not:
             self._credential = kept
         else:
-            if kept:
-                say(ENDED)
+            if why_not:
+                say(why_not)
             self._adopt(await self._joining.first())
         await self._socket.start()
         await self._health.start()
@@ -121,24 +121,26 @@ class Agent:
     async def _keep_certificate(self) -> None:
         """Another one at half its life, or when we are told to."""
         while True:
-            await wait_until(self._credential.renew_at(self._rng), self._must_renew)
+            at, begins_at = self._credential.renew_at(self._rng), self._credential.peer.begins_at
+            since = min(begins_at, time.time())  # who signs may be ahead of us: that is no jump
+            await wait_until(at, self._must_renew, since=since)
             self._must_renew.clear()
             self._adopt(await self._next_credential())
             self._attendant.news()
 
     async def _next_credential(self) -> Credential:
-        """Asked for until there is one; when ours has ended, by a new token, too."""
+        """Asked for until there is one; when ours is good no more, by a new token, too."""
         backoff, complaint, retry = Backoff(BACKOFF, self._rng), "", 0
         while True:
             try:
                 return await self._joining.renewed(self._credential)
             except (LinkLost, Refused) as error:
-                has_ended = time.time() >= self._credential.peer.ends_at
-                news = ENDED if has_ended else "no new certificate yet"
+                why_not = self._credential.why_not_good(time.time())
+                news = why_not or "no new certificate yet"
                 if news != complaint:
                     say(f"{news}; asked for again and again: {error}")
                 complaint = news
-            if has_ended:
+            if why_not:
                 with suppress(NotYet, OSError):
                     return await self._joining.try_once()
             await asyncio.sleep(backoff.wait_s(retry))

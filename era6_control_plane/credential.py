@@ -41,6 +41,14 @@ class Credential:
         """Whom it names, and until when."""
         return named_in(self.pair.certificate)
 
+    def why_not_good(self, now: float) -> str:
+        """Empty, or why nobody believes it at `now`, in seconds since 1970."""
+        if now >= self.peer.ends_at:
+            return "the certificate has ended, and only a new token can help now"
+        if now < self.peer.begins_at:
+            return "the certificate has not begun: the clock is wrong, or only a new token can help"
+        return ""
+
     def renew_at(self, rng: Random) -> float:
         """At about half its life, in seconds since 1970."""
         begins_at = self.peer.begins_at + SKEW_S  # it is good a little before it was made

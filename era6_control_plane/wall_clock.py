@@ -7,6 +7,7 @@ night with the lid closed, that it ended hours ago, and waits on.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,10 +20,11 @@ async def wait_until(
     sooner: asyncio.Event,
     now: Callable[[], float] = time.time,
     look_s: float = LOOK_S,
+    since: float = -math.inf,
 ) -> None:
-    """Until that moment, in seconds since 1970, or until `sooner` is set. look_s: how often the
-    clock is looked at.
+    """Until that moment, in seconds since 1970, or until `sooner` is set, or the clock was set back
+    before `since`. look_s: how often the clock is looked at.
     """
-    while not sooner.is_set() and (rest_s := moment - now()) > 0:
+    while not sooner.is_set() and since <= (seen := now()) < moment:
         with suppress(TimeoutError):
-            await asyncio.wait_for(sooner.wait(), min(rest_s, look_s))
+            await asyncio.wait_for(sooner.wait(), min(moment - seen, look_s))

@@ -6,6 +6,7 @@ from html import escape
 from lab.docs import DocsError, figures
 
 HEAD = ("beside", "ratio", "target")
+MOST_ON_A_PHONE = 2  # columns of figures that need no scrolling there
 
 
 def draw(title: str, ours: str, lines: Sequence[str]) -> str:
@@ -43,9 +44,10 @@ def abreast(title: str, sides: Sequence[str], lines: Sequence[str]) -> str:
         words, _, name = (part.strip() for part in line.rpartition(" = "))
         cells = [_alone(measurement, name.replace("{side}", key)) for key, _ in pairs]
         rows += f"<tr><th>{escape(words)}</th>{''.join(cells)}</tr>"
+    css = "figures narrow" if len(pairs) <= MOST_ON_A_PHONE else "figures"
     return (
         f'<figure class="measured"><figcaption>{escape(title)}</figcaption>'
-        f'<div class="wide"><table class="figures"><thead><tr>{head}</tr></thead>'
+        f'<div class="wide"><table class="{css}"><thead><tr>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
         f'<p class="note">{escape(measurement.conditions_in_words)}</p></figure>'
     )

@@ -13,13 +13,15 @@ from html import escape
 
 from lab.docs import DocsError, svg
 
-CELL_WIDTH, CELL_HEIGHT = 190, 92
+CELL_WIDTH, CELL_HEIGHT = 190, 92  # the least
+LETTER_WIDTH, HEAD_WIDTH = 7.4, 34  # of an event's name, and of what an arrow needs around it
 BOX_WIDTH, BOX_HEIGHT = 122, 30
 LOOP_WIDTH, LOOP_DEPTH = 44, 30  # below its box, from a state to itself
 ASIDE, ASIDE_UPRIGHT = 9.0, 30.0  # of two arrows there and back: words are wider than high
 MARGIN = 14
 
 Place = tuple[int, int]  # column, row
+Spot = tuple[float, float]  # in the picture
 
 
 @dataclass(frozen=True)
@@ -72,16 +74,18 @@ def draw(title: str, grid: Sequence[str], shown: Sequence[Arrow], note: str = ""
     """The diagram as an HTML figure, with the same as a table."""
     states = {state for arrow in shown for state in (arrow.begin, arrow.end)}
     placed = places(grid, states)
+    cell_width = _cell_width(shown, placed)
+    spots = {name: [_centre(each, cell_width) for each in placed[name]] for name in placed}
     pairs = {(arrow.begin, arrow.end) for arrow in shown}
     drawn = [
-        _loop(arrow, placed)
+        _loop(arrow, spots)
         if arrow.begin == arrow.end
-        else _arrow(arrow, placed, (arrow.end, arrow.begin) in pairs)
+        else _arrow(arrow, spots, (arrow.end, arrow.begin) in pairs)
         for arrow in shown
     ]
-    drawn += [_box(name, *_centre(place)) for name in placed for place in placed[name]]
+    drawn += [_box(name, *spot) for name in spots for spot in spots[name]]
     taken = [place for name in placed for place in placed[name]]
-    width = max(column for column, _ in taken) * CELL_WIDTH + BOX_WIDTH + 2 * MARGIN
+    width = max(column for column, _ in taken) * cell_width + BOX_WIDTH + 2 * MARGIN
     height = max(row for _, row in taken) * CELL_HEIGHT + BOX_HEIGHT + 2 * MARGIN
     label = f"{title}. The transitions are in the table below."
     picture = svg.image(width, height, label, "".join(drawn), "states")
@@ -99,16 +103,30 @@ def draw(title: str, grid: Sequence[str], shown: Sequence[Arrow], note: str = ""
     )
 
 
-def _centre(place: Place) -> tuple[float, float]:
+def _cell_width(shown: Sequence[Arrow], placed: Mapping[str, Sequence[Place]]) -> float:
+    """Wide enough for the longest name of an event between two neighbours in a row."""
+    names = [
+        event
+        for arrow in shown
+        for begin, begin_row in placed[arrow.begin]
+        for end, end_row in placed[arrow.end]
+        if begin_row == end_row and abs(begin - end) == 1
+        for event in arrow.events
+    ]
+    longest = max(map(len, names), default=0)
+    return max(CELL_WIDTH, BOX_WIDTH + HEAD_WIDTH + LETTER_WIDTH * longest)
+
+
+def _centre(place: Place, cell_width: float) -> Spot:
     column, row = place
     return (
-        MARGIN + BOX_WIDTH / 2 + column * CELL_WIDTH,
+        MARGIN + BOX_WIDTH / 2 + column * cell_width,
         MARGIN + BOX_HEIGHT / 2 + row * CELL_HEIGHT,
     )
 
 
-def _arrow(arrow: Arrow, placed: Mapping[str, Sequence[Place]], has_twin: bool) -> str:
-    ways = [(_centre(a), _centre(b)) for a in placed[arrow.begin] for b in placed[arrow.end]]
+def _arrow(arrow: Arrow, spots: Mapping[str, Sequence[Spot]], has_twin: bool) -> str:
+    ways = [(a, b) for a in spots[arrow.begin] for b in spots[arrow.end]]
     (x1, y1), (x2, y2) = min(ways, key=lambda way: math.dist(*way))
     length = math.hypot(x2 - x1, y2 - y1) or 1.0
     across_x, across_y = -(y2 - y1) / length, (x2 - x1) / length
@@ -129,9 +147,9 @@ def _arrow(arrow: Arrow, placed: Mapping[str, Sequence[Place]], has_twin: bool) 
     return line + head + words
 
 
-def _loop(arrow: Arrow, placed: Mapping[str, Sequence[Place]]) -> str:
+def _loop(arrow: Arrow, spots: Mapping[str, Sequence[Spot]]) -> str:
     """From a state to itself, below its box, where the grid must leave a row free."""
-    x, y = _centre(placed[arrow.begin][0])
+    x, y = spots[arrow.begin][0]
     left, right, top = x - LOOP_WIDTH / 2, x + LOOP_WIDTH / 2, y + BOX_HEIGHT / 2
     low = top + LOOP_DEPTH * 4 / 3  # a curve goes three quarters of the way
     curve = f"C{left:.1f} {low:.1f} {right:.1f} {low:.1f} {right:.1f} {top + 3:.1f}"

@@ -8,6 +8,7 @@ from lab.docs.cut import cut
 
 CODE = re.compile(r"`([^`]*)`")
 RULE = re.compile(r"\|[-|]+\|")
+BETWEEN = re.compile(r"(?<!\\)\|")  # a bar behind a backslash belongs to its cell
 
 
 def draw(reference: str) -> str:
@@ -30,5 +31,6 @@ def _row(row: str) -> str:
 
 
 def _cells(row: str) -> list[str]:
-    parts = row.strip().strip("|").split("|")
-    return [CODE.sub(r"<code>\1</code>", escape(part.strip())) for part in parts]
+    parts = BETWEEN.split(row.strip().strip("|"))
+    texts = [part.strip().replace(r"\|", "|") for part in parts]
+    return [CODE.sub(r"<code>\1</code>", escape(text)) for text in texts]

@@ -317,6 +317,22 @@ def test_a_table_in_a_docstring_is_a_table_of_the_page() -> None:
         translated.draw("era5_sidecar/waiting.py")
 
 
+def test_a_bar_behind_a_backslash_belongs_to_its_cell() -> None:
+    html = translated.draw("era6_control_plane/resources/beside.py")
+    assert "<code>outbound|SERVICE|VERSION</code></th><td>" in html
+
+
+def test_a_long_event_between_two_neighbours_moves_them_apart() -> None:
+    short, long = (
+        states.draw("M", ["A B"], [states.Arrow("A", "B", (event,))]) for event in ("ON", "ON" * 9)
+    )
+    assert _width(short) < _width(long)
+
+
+def _width(html: str) -> float:
+    return float(html.partition('viewBox="0 0 ')[2].split()[0])
+
+
 def test_a_state_that_leads_to_itself_has_a_loop_below_it() -> None:
     loop, way = states.Arrow("A", "A", ("again",)), states.Arrow("A", "B", ("on",))
     html = states.draw("Machine", ["A B"], [loop, way])

@@ -187,8 +187,10 @@ class PacketLadder extends HTMLElement {
     const svg = draw("svg", { width: this.width, height, viewBox: `0 0 ${this.width} ${height}`, "aria-hidden": "true" });
     lanes.forEach((lane, k) => {
       const stem = lane.replace(/-\d+$/, ""), isCut = gap < NAMED_GAP && k > 0 && lanes[k - 1].startsWith(`${stem}-`);
+      const isLong = k === lanes.length - 1 && !isCut && lane.length * 3.7 > edge + 10; // it would not end before the picture
       svg.append(draw("line", { x1: x[lane], x2: x[lane], y1: 32, y2: height - 8, class: "rail" }),
-        draw("text", { x: x[lane], y: 20, "text-anchor": "middle", class: "lane" }, isCut ? lane.slice(stem.length) : lane));
+        draw("text", { x: isLong ? this.width - 4 : x[lane], y: 20, "text-anchor": isLong ? "end" : "middle", class: "lane" },
+          isCut ? lane.slice(stem.length) : lane));
     });
     this.items = [];
     let free = 0, told = "";

@@ -13,19 +13,17 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from era5_sidecar.supervisor_config import host_and_port
 from era5_sidecar.transparent import use_mark
 from era6_control_plane.bought import find
 from era6_control_plane.envoy import bootstrap, command
+from era6_control_plane.envoy_ports import addresses, one_free
 from era6_control_plane.envoy_process import LOOK_S, Envoy
 from era6_control_plane.node import NodeConfig, read
 
@@ -37,7 +35,7 @@ class Keeper:
 
     def __init__(self, config: NodeConfig, folder: Path) -> None:
         """folder: of its own, for Envoy's file. Raises Missing, OSError."""
-        self.listens = addresses(config)
+        self.listens = addresses(config.listens())
         self._config = config
         self._binary = find("envoy")
         self._file = folder / "envoy.json"
@@ -105,12 +103,6 @@ class Keeper:
         return Envoy(process, admin)
 
 
-def addresses(config: NodeConfig) -> dict[str, str]:
-    """Where its listeners are to be: for port 0 a free one, as Envoy cannot tell which it took."""
-    with ExitStack() as held:  # until all are chosen, or one might be chosen twice
-        return {name: _free(url, held) for name, url in config.listens().items()}
-
-
 def main(config: Path, ready: Callable[[str], None]) -> None:
     """Runs Envoy until it is stopped; `ready` is told where its inbound listener is.
 
@@ -172,21 +164,6 @@ async def _upgrades(keeper: Keeper, asked: asyncio.Event) -> None:
 def say(line: str) -> None:
     """A line for whoever runs this; in one piece, as others write there, too."""
     print(f"sidecar: {line}\n", end="", file=sys.stderr, flush=True)
-
-
-def one_free(url: str) -> str:
-    """Another port of the same host."""
-    host, _ = host_and_port(url)
-    with ExitStack() as held:
-        return _free(f"http://{host}:0", held)
-
-
-def _free(url: str, held: ExitStack) -> str:
-    host, port = host_and_port(url)
-    if port:
-        return url
-    listener = held.enter_context(socket.create_server((host, 0)))
-    return f"http://{host}:{listener.getsockname()[1]}"
 
 
 def _without_proxies() -> dict[str, str]:

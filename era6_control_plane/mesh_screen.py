@@ -96,7 +96,8 @@ def _is_in_step(node: Told) -> bool:
 def _told_off(node: Told) -> Iterator[str]:
     for kind, each in node["types"].items():
         if each.get("refused"):
-            yield f"{node['node']} refused {kind}: {each['refused']}"
+            words = " ".join(str(each["refused"]).split())  # no line that looks like ours
+            yield f"{node['node']} refused {kind}: {words}"
 
 
 def _refusals(nodes: Sequence[Told]) -> list[str]:

@@ -16,7 +16,8 @@ from tests.era6.pilot_process import INTENT, describe, pilot
 
 ROOT = Path(__file__).parents[2]
 ROUTES = ("inbound", "outbound")
-WHY = "outbound: a timeout that I do not like"
+WHY = "outbound: a timeout\nthat I do not like"
+TOLD = "orders-1 refused RDS: outbound: a timeout that I do not like"  # in one line
 LATER = INTENT + "[services.inventory.client]\ndeadline_s = {}\n"
 BOTH = pytest.mark.parametrize("mode", list(Mode), ids=lambda mode: mode.value)
 
@@ -108,7 +109,7 @@ def test_a_refusal_is_named_and_costs_nobody_else_anything(mode, tmp_path):
 
         shown = await asyncio.to_thread(screen, there, "status", "--wait", "5")
         assert shown.returncode == 1, shown.stderr
-        assert f"orders-1 refused RDS: {WHY}" in shown.stdout.splitlines()
+        assert TOLD in shown.stdout.splitlines()
         (row,) = [line.split() for line in shown.stdout.splitlines() if line[:8] == "orders-1"][:1]
         assert row[-1] == f"{before[:6]}/{refused['desired'][:6]}!"
 

@@ -109,6 +109,8 @@ def _diff(asked: argparse.Namespace, there: ControlPlane) -> bool:
     said = {"text": _text(asked.file)} if asked.file else None
     method, name = ("PUT", _called(asked.file)) if said else ("GET", "")
     told = there.ask(method, f"/intent/diff?{query}", said, name)
+    if name:  # the control plane calls every text intent.toml
+        told["text"] = str(told["text"]).replace("\n+++ intent.toml\n", f"\n+++ {name}\n", 1)
     print(_json(told) if asked.json else mesh_screen.difference(told))
     return True
 

@@ -134,6 +134,12 @@ def test_who_is_there_and_silent_is_not_said_to_be_away(token, file, capsys, mon
         assert capsys.readouterr().err == f"eras mesh apply: {silent}{late}\n"
 
 
+def test_a_difference_is_told_with_the_files_own_name(near, token, file, capsys):
+    near.ruling.apply("# another\n" + ONE, "ada")
+    assert command(near.address, token, "diff", str(file)) == 0
+    assert capsys.readouterr().out.splitlines()[:2] == ["--- revision 1", f"+++ {file}"]
+
+
 def test_what_comes_by_stdin_is_called_so(near, token, capsys, monkeypatch):
     with open(os.devnull) as nothing:
         monkeypatch.setattr(sys, "stdin", nothing)

@@ -6,15 +6,13 @@ import asyncio
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from envoy.service.discovery.v3 import ads_pb2_grpc
-
 from era5_sidecar.certificates import Pair, key_in_pem
 from era6_control_plane import pilot_link, requests_to_sign
 from era6_control_plane.mesh_client import ControlPlane
 from era6_control_plane.talk import Mode
 from era6_control_plane.words import Application
 from tests.era6.roles import hear
-from tests.era6.xds_client import Talk
+from tests.era6.xds_client import talking_over
 
 ANYWHERE = {"nodes": "https://127.0.0.1:0", "join": "https://127.0.0.1:0"}
 INTENT = """\
@@ -96,14 +94,11 @@ class PilotProcess:
     @asynccontextmanager
     async def talking(self, shown: Pair, mode=Mode.DELTA):
         """A stream of ADS, as whom the certificate names."""
-        async with pilot_link.channel(self.at["nodes"], self.believed(), shown) as channel:
-            stub = ads_pb2_grpc.AggregatedDiscoveryServiceStub(channel)
-            whole = mode is Mode.SOTW
-            call = stub.StreamAggregatedResources() if whole else stub.DeltaAggregatedResources()
-            try:
-                yield Talk(call, mode)
-            finally:
-                call.cancel()
+        async with (
+            pilot_link.channel(self.at["nodes"], self.believed(), shown) as channel,
+            talking_over(channel, mode) as talk,
+        ):
+            yield talk
 
     async def _hear(self) -> None:
         while line := (await self.process.stderr.readline()).decode():

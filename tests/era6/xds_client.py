@@ -85,12 +85,20 @@ class Talk:
 
 
 @asynccontextmanager
+async def talking_over(channel, mode=Mode.DELTA):
+    stub = ads_pb2_grpc.AggregatedDiscoveryServiceStub(channel)
+    whole = mode is Mode.SOTW
+    call = stub.StreamAggregatedResources() if whole else stub.DeltaAggregatedResources()
+    try:
+        yield Talk(call, mode)
+    finally:
+        call.cancel()
+
+
+@asynccontextmanager
 async def talking(address, mode=Mode.DELTA):
-    async with grpc.aio.insecure_channel(address) as channel:
-        stub = ads_pb2_grpc.AggregatedDiscoveryServiceStub(channel)
-        whole = mode is Mode.SOTW
-        call = stub.StreamAggregatedResources() if whole else stub.DeltaAggregatedResources()
-        try:
-            yield Talk(call, mode)
-        finally:
-            call.cancel()
+    async with (
+        grpc.aio.insecure_channel(address) as channel,
+        talking_over(channel, mode) as talk,
+    ):
+        yield talk

@@ -19,11 +19,13 @@ from typing import IO, Protocol, TypeVar
 
 from lab.guard import Guard
 from lab.held import HeldPorts
+from lab.processes import stands_still
 from lab.wire.namespaces import Host
 
 READY_S = 15.0  # a loaded machine starts Python slowly
 STOP_S = 3.0
 SEE_OFF_S = 0.2  # for who is stopped with all the others: no caller is left to be seen off
+LOOK_S = 0.001
 DRAIN_S = 6.0  # who is asked to end may first finish what it has begun
 READY_LINE = re.compile(rb"^\w+ ready at (\S+)\s*$")
 LISTENS_LINE = re.compile(rb"^\w+ listens((?: \w+=\S+)+)\s*$")  # who can tell before he is ready
@@ -200,8 +202,13 @@ class Role:
             self._signal(signal.SIGCONT)  # whoever is paused would not hear
 
     def pause(self) -> None:
-        """SIGSTOP: the process is there and its sockets are open, but nobody is at home."""
+        """SIGSTOP: the process is there and its sockets are open, but nobody is at home. It stands
+        still when this returns.
+        """
         self._signal(signal.SIGSTOP)
+        until = time.monotonic() + STOP_S
+        while not stands_still(self.pid) and time.monotonic() < until:
+            time.sleep(LOOK_S)
 
     def resume(self) -> None:
         self._signal(signal.SIGCONT)

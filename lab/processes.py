@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
+
+ENDED, STILL = "ZX", "TtZX"
 
 
 def children_of(pid: int) -> set[int]:
@@ -21,14 +26,49 @@ def children_of(pid: int) -> set[int]:
 
 def has_ended(pid: int) -> bool:
     """Whether all that it had open is closed, buried or not: SIGKILL works in its own time."""
+    if sys.platform == "linux":
+        return _state(Path(f"/proc/{pid}")) in ENDED
+    return _ps_state(pid) in ENDED
+
+
+def stands_still(pid: int) -> bool:
+    """Whether it has stopped, or ended, with every thread and what it started in its group.
+
+    SIGSTOP, too, works in its own time, and until then a thread may answer once more.
+    """
+    tasks = Path(f"/proc/{pid}/task")
     try:
-        if sys.platform == "linux":
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        else:
-            state = _ps("-o", "stat=", "-p", str(pid)).strip() or "Z"
-    except (FileNotFoundError, ProcessLookupError, subprocess.CalledProcessError):
+        group = os.getpgid(pid)
+        is_still = (
+            all(_state(task) in STILL for task in tasks.iterdir())
+            if sys.platform == "linux"
+            else _ps_state(pid) in STILL
+        )
+    except (FileNotFoundError, ProcessLookupError):
         return True
-    return state[0] in "ZX"
+    return is_still and all(map(stands_still, _in_group(children_of(pid), group)))
+
+
+def _in_group(pids: Iterable[int], group: int) -> Iterator[int]:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            if os.getpgid(pid) == group:
+                yield pid
+
+
+def _state(place: Path) -> str:
+    """Of a process or a thread, by its first letter: R runs, T stands still, Z has ended."""
+    try:
+        return (place / "stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "X"
+
+
+def _ps_state(pid: int) -> str:
+    try:
+        return (_ps("-o", "stat=", "-p", str(pid)).strip() or "Z")[0]
+    except subprocess.CalledProcessError:
+        return "X"
 
 
 def _all() -> list[tuple[int, int]]:

@@ -228,7 +228,7 @@ def test_a_paused_role_stands_still_and_goes_on(begin):
     role = begin()
     role.wait_ready()
     role.pause()
-    in_time(lambda: state(role.pid) == "T")
+    assert state(role.pid) == "T"
     role.resume()
     assert role.terminate() == 7
 

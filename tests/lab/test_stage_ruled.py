@@ -135,6 +135,16 @@ def test_a_killed_agent_costs_nobody_anything_and_comes_back_with_what_it_had(st
     stage.kill("inventory-1-agent")
     assert {place() for _ in range(3)} == {"placed"}
     stage.restart("inventory-1-agent")
+    began = time.monotonic()
+
+    def is_heard() -> bool:
+        so_far_s = time.monotonic() - began
+        endpoints = stage.operator.status()["endpoints"]
+        return any(
+            each["instance"] == "inventory-1" and each["age_s"] < so_far_s for each in endpoints
+        )
+
+    until(is_heard, "what it says; who is listed may be so for the rest of a lease only")
     stage.operator.wait(has_all(["inventory-1", "inventory-2"], "orders"), "both are there")
 
 

@@ -19,6 +19,8 @@ import socketserver
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 
 STATUS = {"fails": 500, "busy": 503}
@@ -37,8 +39,22 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     def __init__(self, path: str, name: str) -> None:
         super().__init__(path, Handler)
         self.statuses = STATUS | OF_THE_WEAK if name == WEAK else STATUS
-        self.asked: Counter[str] = Counter()  # `PUT /reservations/o-1` -> how often
+        # `PUT /reservations/o-1` -> how often; with `most` before it, how many at one moment
+        self.asked: Counter[str] = Counter()
         self.lock = threading.Lock()
+        self._now: Counter[str] = Counter()
+
+    @contextmanager
+    def counted(self, asked: str) -> Iterator[None]:
+        with self.lock:
+            self.asked[asked] += 1
+            self._now[asked] += 1
+            self.asked[f"most {asked}"] = max(self.asked[f"most {asked}"], self._now[asked])
+        try:
+            yield
+        finally:
+            with self.lock:
+                self._now[asked] -= 1
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -53,12 +69,11 @@ class Handler(BaseHTTPRequestHandler):
             self._say(200, self.server.asked)
             return
         word = self.path.rpartition("/")[2].partition("-")[0]
-        with self.server.lock:
-            self.server.asked[f"{self.command} {self.path}"] += 1
-        if word == "hangs" and self.command == "PUT":
-            time.sleep(SILENT_S)
-        if word in ("slow", "long"):
-            time.sleep(MOMENT_S)
+        with self.server.counted(f"{self.command} {self.path}"):
+            if word == "hangs" and self.command == "PUT":
+                time.sleep(SILENT_S)
+            if word in ("slow", "long"):
+                time.sleep(MOMENT_S)
         heard = {name.lower(): value for name, value in self.headers.items()}
         self._say(self.server.statuses.get(word, 200), {"heard": heard})
 

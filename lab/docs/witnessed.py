@@ -58,7 +58,7 @@ def ask(stage: Stage, method: str, key: str, **fields: str) -> Answer:
 
 
 def heard(stage: Stage, method: str, key: str) -> int:
-    """How often the first inventory was asked this."""
+    """How often the first inventory was asked this; method `most PUT`: so many at one moment."""
     path = Path(stage.address("inventory-1").removeprefix("unix:"))
     line = http.client.HTTPConnection("localhost", timeout=PATIENCE_S)
     line.sock = unix_connection(path, PATIENCE_S)
@@ -94,7 +94,7 @@ def wait_well(stage: Stage) -> None:
 
 def ask_in_crowds(stage: Stage, name: str, is_refused: bool) -> int:
     """Crowd after crowd, until one of which nobody reaches the first inventory, or some do: how
-    many of it. Raises TimeoutError.
+    many of it at one moment. Raises TimeoutError.
     """
     keys = (f"{name}.{number}" for number in count())
     reached = 0
@@ -103,7 +103,7 @@ def ask_in_crowds(stage: Stage, name: str, is_refused: bool) -> int:
         nonlocal reached
         key = next(keys)
         list(crowd.map(lambda _: ask(stage, "DELETE", key), range(CROWD)))
-        reached = heard(stage, "DELETE", key)
+        reached = heard(stage, "most DELETE", key)
         return is_refused == (reached == 0)
 
     with ThreadPoolExecutor(CROWD) as crowd:

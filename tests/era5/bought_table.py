@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from era5_sidecar.bought import PROGRAMS
-from lab.contract import ShopClosed
+from lab.contract import CutOff, ShopClosed
 from tests.promises.failures import NeedsRestart, Unavailable
 from tests.promises.table import PROMISES, Absent, Promise
 from tests.promises.table import Not as Broken
@@ -23,7 +23,7 @@ class Lacks:
 
     why: str
     shows: type[Exception] | None = None
-    raises: type[Exception] = AssertionError
+    raises: type[Exception] | tuple[type[Exception], ...] = AssertionError
 
 
 Cell = bool | Lacks | Absent
@@ -42,7 +42,7 @@ TABLE: dict[str, dict[str, Cell]] = {
     "a caller who may not": {},
     "kill -9 of an inventory's sidecar": {},
     "kill -9 of orders' sidecar": dict.fromkeys(
-        PROGRAMS, Lacks(ITS_OWN_SOCKETS, Unavailable, ShopClosed)
+        PROGRAMS, Lacks(ITS_OWN_SOCKETS, Unavailable, (ShopClosed, CutOff))
     ),
     "overload": dict.fromkeys(PROGRAMS, Lacks(NO_HINT)),
     "a quota exceeded": dict.fromkeys(PROGRAMS, Lacks(NO_HINT, raises=KeyError)),

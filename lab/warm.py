@@ -3,9 +3,10 @@
 A role of an HTTP era imports flask, requests, waitress and more, and makes a hundred dataclasses:
 a third of a second of processor time, in five processes a stage, in era 5 in ten; one of an earlier
 era, or the wire, a tenth. Here `lab.zygote` has done that, and forks, also into the hosts of a real
-wire. A role is still a process like any other: own pid, session and group, signals, exit code,
-output. What it runs is what is on disk then, see own_modules.py. What differs from a cold start:
-all have one seed of `hash()`; limits, umask and the command line in `ps` are the zygote's.
+wire, and with no more rights there than a cold start leaves. A role is still a process like any
+other: own pid, session and group, signals, exit code, output. What it runs is what is on disk then,
+see own_modules.py. What differs from a cold start: all have one seed of `hash()`; limits, umask and
+the command line in `ps` are the zygote's.
 
 Off unless somebody switches it on, which only tests/conftest.py does: what is shown or measured
 starts cold. The file is long because it is the whole of our side: a process, and who forks it.
@@ -29,6 +30,7 @@ from typing import IO
 from lab import zygote
 from lab.find import eras
 from lab.launch import Process, start_cold
+from lab.wire.divert import wished
 from lab.wire.namespaces import Host
 
 ASKING_S = 15.0  # for the first role it imports all libraries, on a loaded machine
@@ -132,16 +134,18 @@ class WarmStarts:
 
         None if it must be started cold.
         """
-        if list(argv[:2]) != [sys.executable, "-m"] or not self._would_be_same(environment):
+        wish, argv = wished(argv)
+        if argv[:2] != [sys.executable, "-m"] or not self._would_be_same(environment):
             return None
         if not self._is_usable:
             return None
         asked = {
             "package": argv[2],
-            "arguments": list(argv[3:]),
+            "arguments": argv[3:],
             "environment": dict(environment),
             "folder": str(folder or os.getcwd()),
             "host_pid": host.pid if host else 0,
+            "wish": wish,
             "numbers": [0, 1, 2, *files[3:]],
         }
         try:

@@ -27,6 +27,7 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -61,6 +62,7 @@ MOST_DESCRIPTORS = 16
 OUT_OF_THE_WAY = 500  # a number above all that anybody is given
 PR_SET_DUMPABLE = 4  # linux/prctl.h
 JOIN = Path(__file__).parent / "wire" / "join.py"
+CONFINE = Path(__file__).parent / "wire" / "confine.py"
 EXEC = Path(__file__).parent / "exec_warm.py"
 OWN = Path(__file__).parent / "own_modules.py"
 
@@ -162,9 +164,22 @@ def renumber(descriptors: list[int], numbers: list[int]) -> None:
 
 
 def move_into(host_pid: int) -> None:
-    """Into the namespaces of this host. The change of credentials makes a process a secret one."""
+    """Into the namespaces of this host."""
     runpy.run_path(str(JOIN))["enter"](host_pid)  # read by its path: a role finds no lab imported
-    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # a new program would be none again
+    be_no_secret()
+
+
+def confine(wish: Mapping[str, Any]) -> None:
+    """Give up what lab/wire/confine.py would have this process give up."""
+    runpy.run_path(str(CONFINE))["confine"](wish)
+    be_no_secret()
+
+
+def be_no_secret() -> None:
+    """A change of credentials makes a process one, whose files in /proc are root's; a new program
+    would be none again.
+    """
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
 
 
 def become(
@@ -174,15 +189,19 @@ def become(
     environment: dict[str, str],
     folder: str,
     host_pid: int,
+    wish: Mapping[str, Any] | None,
 ) -> None:
     """What `python -m PACKAGE ARGUMENTS` does in this folder, with this environment; in the host
-    with this pid, if it is not 0. own: the OwnModules that may spare it their import.
+    with this pid, if it is not 0, and confined, if that is wished. own: the OwnModules that may
+    spare it their import.
     """
     if host_pid:
         move_into(host_pid)
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
+    if wish is not None:
+        confine(wish)
     places = environment.get("PYTHONPATH", "").split(os.pathsep)
     first = [] if environment.get("PYTHONSAFEPATH") else [folder]
     sys.path[:0] = [*first, *(os.path.abspath(place) for place in places if place)]

@@ -17,7 +17,7 @@ import os
 import struct
 import sys
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 # linux/sched.h, linux/mount.h, linux/prctl.h, linux/capability.h
@@ -89,16 +89,21 @@ def _do(name: str, *arguments: Any) -> None:
         raise OSError(number, os.strerror(number), name)
 
 
+def confine(wish: Mapping[str, Any]) -> None:
+    """Do to this process, which has one thread, what was wished. Raises OSError."""
+    if wish.get("own_user"):
+        own_user()
+        own_files(wish.get("hosts", ""), wish.get("hide", ()), wish.get("show", ()))
+    for name in wish.get("forget", ()):
+        os.environ.pop(name, None)
+    drop_rights(wish.get("keep", ()))
+
+
 def main() -> None:
     """Lose the rights and become the command; complain on stderr and exit with 2 if not."""
     wish, command = json.loads(sys.argv[1]), sys.argv[2:]
     try:
-        if wish.get("own_user"):
-            own_user()
-            own_files(wish.get("hosts", ""), wish.get("hide", ()), wish.get("show", ()))
-        for name in wish.get("forget", ()):
-            os.environ.pop(name, None)
-        drop_rights(wish.get("keep", ()))
+        confine(wish)
         os.execvp(command[0], command)  # noqa: S606 - becoming the command is the purpose
     except OSError as problem:
         print(f"cannot confine {command[0]}: {problem}", file=sys.stderr)

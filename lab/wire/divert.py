@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 from lab.wire.namespaces import INVENTORY_ADDRESS, Host, HostError, available
 
 HERE = Path(__file__).parent
+CONFINE = [sys.executable, "-I", "-S", str(HERE / "confine.py")]
 TABLE = "eras"
 MARK = 1337  # of sidecars: any number but 0
 CAP_NET_ADMIN = 12  # linux/capability.h: may set a mark, and these rules
@@ -145,8 +146,16 @@ def marking(command: Sequence[str]) -> list[str]:
     return [*_confine({"keep": [CAP_NET_ADMIN]}), *command]
 
 
+def wished(command: Sequence[str]) -> tuple[dict[str, object] | None, list[str]]:
+    """What confine.py is to do before a command, if it is, and the command alone."""
+    if list(command[: len(CONFINE)]) != CONFINE:
+        return None, list(command)
+    wish, *rest = command[len(CONFINE) :]
+    return json.loads(wish), rest
+
+
 def _confine(wish: Mapping[str, object]) -> list[str]:
-    return [sys.executable, "-I", "-S", str(HERE / "confine.py"), json.dumps(wish)]
+    return [*CONFINE, json.dumps(wish)]
 
 
 def find_nft() -> str | None:

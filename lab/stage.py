@@ -300,6 +300,11 @@ class Stage:
         return self._role(role).log.read_text(errors="replace")
 
     @property
+    def writes_spans(self) -> bool:
+        """Whether orders' side tells in the trace whom it asked: a bought proxy does not."""
+        return not isinstance(self._cast, MeshCast) or self._cast.writes_spans
+
+    @property
     def roles(self) -> list[str]:
         """The names of all roles, in the order in which they were started."""
         return list(self._cast.roles)

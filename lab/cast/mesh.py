@@ -28,7 +28,7 @@ from lab.cast.pairs import Pairs
 from lab.cast.paths import new_instance, require_one_of
 from lab.cast.registered import Registered
 from lab.cast.ruled import AGENT, Ruled
-from lab.cast.setting import Setting, Variant
+from lab.cast.setting import OURS, Setting, Variant
 from lab.trace import Event
 from lab.wire.process import WireProcess
 
@@ -50,6 +50,7 @@ class MeshCast:
         self._socket = socket
         self._is_real = setting.form == "real"
         self._proxy = setting.proxy
+        self.writes_spans = setting.data_plane_of("orders") == OURS
         self._versions = setting.versions
         names = [f"inventory-{number}" for number in range(1, instances + 1)]
         setting.ends.callback(self._pairs.stop)

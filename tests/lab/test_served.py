@@ -62,6 +62,10 @@ def beside(seed):
         yield Conductor(stage, patience_s=5)
 
 
+def test_before_anybody_has_asked_nobody_has_served(beside):
+    assert beside.obey("served").text == "nobody has served since"
+
+
 def test_who_asks_beside_orders_is_told_and_leaves_a_trace(beside):
     assert beside.obey("ask 3 /catalogue x-canary=yes").text == "3 answers: 3 times 200"
     found = 0

@@ -28,6 +28,7 @@ class Seat:
     def __init__(self, peer: Peer) -> None:
         self.peer = peer
         self.is_taken = False  # by a later one
+        self.is_heard = False
         self.wake = asyncio.Event()
         self.told = Instruction()
 
@@ -101,12 +102,12 @@ class Attendance:
         self, seat: Seat, hearing: asyncio.Task[None]
     ) -> AsyncIterator[Instruction]:
         """As they become due, until the agent is done, or another one has its seat, or its
-        certificate has ended.
+        certificate has ended. The first tells it that its heartbeats are accepted.
         """
         while not seat.is_taken and not hearing.done() and self._wall() < seat.peer.ends_at:
             seat.wake.clear()
             due = self._due(seat)
-            if due != seat.told:
+            if seat.is_heard and due != seat.told:
                 seat.told = due
                 yield due
             waking = asyncio.create_task(seat.wake.wait())
@@ -132,6 +133,9 @@ class Attendance:
                 self._hear(seat.peer, heartbeat)
             except TROUBLE as error:
                 self._complain(error)  # it is known, and not written down
+            if not seat.is_heard:
+                seat.is_heard = True
+                seat.wake.set()
             if heartbeat.leaving:
                 self._say(f"{seat.peer} leaves")
                 return

@@ -28,6 +28,7 @@ from lab.wire.namespaces import Host
 from lab.wire.process import WireProcess
 
 AGENT = "-agent"
+ORDERS_NETWORK = "127.0.0.1/32"  # its sidecar lets callers in from its own host alone
 WHOLE = ("services.", "mesh.")  # what a key of the intent begins with
 OF_THE_FILE = {"app", "outbound", "release", "supervisor"}  # and one of a node's own file
 
@@ -61,7 +62,8 @@ class Ruled:
         options += ["--nodes", listens.get("nodes", anywhere)]
         options += ["--join", listens.get("join", anywhere)]
         options += ["--operator", self.operator.address]
-        options += ["--network", NETWORK] if self._setting.form == "real" else []
+        if self._setting.form == "real":
+            options += ["--network", NETWORK, "--network", ORDERS_NETWORK]
         return ["pilot", *options]
 
     def meet(self, ruler: Role) -> dict[str, str]:

@@ -300,8 +300,8 @@ def test_a_heartbeat_that_cannot_be_ends_the_stream_and_says_why(tmp_path, told,
         async with channel(pilot.nodes, pilot.citadel.authorities(), pair) as opened:
             attending = Attending(opened)
             await attending.say(beat(pilot, pair, **told))
-            with pytest.raises(Refused, match=why):
-                await to_the_end(attending)
+            with pytest.raises(Refused, match=why):  # and no word that all is well before that
+                await attending.hear()
         assert pilot.names() == []
 
     run(scenario, tmp_path)

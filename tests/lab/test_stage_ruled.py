@@ -13,6 +13,7 @@ from lab.processes import children_of
 from lab.stage import Stage
 from lab.vocabulary import BadCommand
 from lab.wire.process import WireProcess
+from tests.lab.processes import FORMS
 from tests.targets import Target, why_not
 
 ERA = "6"
@@ -63,6 +64,21 @@ def test_each_service_has_an_agent_and_a_sidecar_beside_it(stage, place):
     }
     assert set(stage.roles) == {"pilot", "orders", *stage.instances, *beside}
     assert place() == "placed"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_control_plane_hears_the_agent_of_each_service(form):
+    if missing := why_not(Target(ERA, form)):
+        pytest.skip(missing)
+    with Stage(ERA, form, instances=1) as stage:
+        services = {"inventory", "orders"}
+        stage.operator.wait(
+            lambda status: {each["service"] for each in status["endpoints"]} == services,
+            "of both services an instance",
+        )
+        assert "refused" not in stage.logs("pilot")
+        for role in stage.roles:
+            stage.crash(role)
 
 
 def test_the_operator_asks_and_tells_by_the_stage_or_by_the_era_s_own_command(stage):

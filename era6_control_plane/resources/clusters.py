@@ -86,6 +86,7 @@ def _common(name: str, version: str, service: ServiceIntent) -> Json:
         "type": "EDS",
         "eds_cluster_config": {"eds_config": ADS},
         "connect_timeout": seconds(service.client.try_timeout_s),
+        # without limit, as Envoy's panic has none: a storm would reach whoever is down
         "common_lb_config": {"healthy_panic_threshold": boxed(0)},
         "outlier_detection": _outlier(service.client.breaker),
     }

@@ -17,7 +17,7 @@ import os
 import runpy
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import ModuleType
 from typing import Any, NoReturn
 
@@ -30,11 +30,11 @@ def python_settings(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: environment[name] for name in environment if name.startswith("PYTHON")}
 
 
-def make_warm(end: End, own: Any) -> None:
+def make_warm(end: End, own: Any, known: Collection[str]) -> None:
     """From now on os.execve does it warm, if a start would be the same; `end` ends the process,
-    `own` are the OwnModules.
+    `own` are the OwnModules, `known` the modules that were imported before the fork.
     """
-    executes, known, path = os.execve, set(sys.modules), list(sys.path)
+    executes, path = os.execve, list(sys.path)
 
     def execve(program: Any, argv: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
         is_same = python_settings(environment) == python_settings(os.environ)
@@ -52,10 +52,10 @@ def make_warm(end: End, own: Any) -> None:
     setattr(os, "execve", execve)  # noqa: B010
 
 
-def forget(known: set[str]) -> None:
+def forget(known: Collection[str]) -> None:
     """All but these modules, and what exec takes away."""
     gc.freeze()
-    for name in set(sys.modules) - known:
+    for name in set(sys.modules).difference(known):
         _kept.append(sys.modules.pop(name))
     getattr(atexit, "_clear")()  # noqa: B009
     signal.set_wakeup_fd(-1)

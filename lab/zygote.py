@@ -27,12 +27,13 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 LIBRARIES = (
+    "cryptography.hazmat.backends.openssl",
     "flask",
     "jwt",
     "prometheus_client",
@@ -61,10 +62,11 @@ MESSAGE_BYTES = 1 << 20
 MOST_DESCRIPTORS = 16
 OUT_OF_THE_WAY = 500  # a number above all that anybody is given
 PR_SET_DUMPABLE = 4  # linux/prctl.h
-JOIN = Path(__file__).parent / "wire" / "join.py"
-CONFINE = Path(__file__).parent / "wire" / "confine.py"
-EXEC = Path(__file__).parent / "exec_warm.py"
-OWN = Path(__file__).parent / "own_modules.py"
+# read by their paths, before the first fork: a role finds no lab imported
+JOIN, CONFINE, EXEC, OWN = (
+    runpy.run_path(str(Path(__file__).parent / name))
+    for name in ("wire/join.py", "wire/confine.py", "exec_warm.py", "own_modules.py")
+)
 
 
 @dataclass
@@ -165,13 +167,13 @@ def renumber(descriptors: list[int], numbers: list[int]) -> None:
 
 def move_into(host_pid: int) -> None:
     """Into the namespaces of this host."""
-    runpy.run_path(str(JOIN))["enter"](host_pid)  # read by its path: a role finds no lab imported
+    JOIN["enter"](host_pid)
     be_no_secret()
 
 
 def confine(wish: Mapping[str, Any]) -> None:
     """Give up what lab/wire/confine.py would have this process give up."""
-    runpy.run_path(str(CONFINE))["confine"](wish)
+    CONFINE["confine"](wish)
     be_no_secret()
 
 
@@ -184,6 +186,7 @@ def be_no_secret() -> None:
 
 def become(
     own: Any,
+    known: Collection[str],
     package: str,
     arguments: list[str],
     environment: dict[str, str],
@@ -193,7 +196,7 @@ def become(
 ) -> None:
     """What `python -m PACKAGE ARGUMENTS` does in this folder, with this environment; in the host
     with this pid, if it is not 0, and confined, if that is wished. own: the OwnModules that may
-    spare it their import.
+    spare it their import. known: all modules that were imported before the fork.
     """
     if host_pid:
         move_into(host_pid)
@@ -207,7 +210,7 @@ def become(
     sys.path[:0] = [*first, *(os.path.abspath(place) for place in places if place)]
     importlib.invalidate_caches()
     own.keep_if_current()
-    runpy.run_path(str(EXEC))["make_warm"](end, own)
+    EXEC["make_warm"](end, own, known)
     sys.argv = [package, *arguments]
     runpy.run_module(package, run_name="__main__", alter_sys=True)
 
@@ -230,13 +233,14 @@ def end(ended: BaseException | None) -> NoReturn:
 def main() -> None:
     for name in LIBRARIES + STANDARD:
         importlib.import_module(name)
-    own = runpy.run_path(str(OWN))["OwnModules"](Path(__file__).parents[1], sys.argv[1:])
+    own = OWN["OwnModules"](Path(__file__).parents[1], sys.argv[1:])
+    known = frozenset(sys.modules)  # made here: in a role it would copy the page of every name
     gc.freeze()  # or every role's collector would look through all of it, and copy its pages
     asked = Zygote(socket.socket(fileno=0)).serve()
     if not asked:
         return
     try:
-        become(own, **asked)
+        become(own, known, **asked)
     except BaseException as ended:
         end(ended)
     end(None)

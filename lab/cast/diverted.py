@@ -37,8 +37,8 @@ class Diverted:
         self._hidden = list(hidden)
         self._on_wire: dict[str, int] = {}  # ports, by who listens there
         self._doors: tuple[int, ...] = ()  # of the ruler, where everybody may come
-        apply(wire.orders, Openings())
-        apply(wire.inventory, Openings())
+        apply(wire.orders, Openings(), is_first=True)
+        apply(wire.inventory, Openings(), is_first=True)
 
     def let_to(self, ports: Sequence[int], for_all: bool) -> None:
         """The ruler listens at these ports of inventory's host. for_all: not only sidecars may ask

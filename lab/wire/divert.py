@@ -105,12 +105,15 @@ def hosts_file(services: Sequence[str]) -> str:
     return "".join(["127.0.0.1 localhost\n", *names])
 
 
-def apply(host: Host, openings: Openings, mark: int = MARK) -> None:
-    """From now on, in this host; new connections alone feel it. Raises HostError."""
+def apply(host: Host, openings: Openings, mark: int = MARK, *, is_first: bool = False) -> None:
+    """From now on, in this host; new connections alone feel it. Raises HostError.
+
+    is_first: of this host, which gets the route that connections need to be redirected at all.
+    """
     nft = find_nft()
     if nft is None:
         raise HostError(available_here() or "nft has vanished")
-    route = [sys.executable, "-I", "-S", str(HERE / "route.py")]
+    route = [sys.executable, "-I", "-S", str(HERE / "route.py")] if is_first else []
     told = subprocess.run(
         [*host.argv_prefix(), *route, nft, "-f", "-"],
         input=rules(openings, mark),
@@ -173,7 +176,7 @@ def available_here() -> str | None:
         return "connections are redirected by `nft`: sudo apt install nftables"
     try:
         with Host("10.7.0.250") as host:
-            apply(host, Openings(outbound=1, inside=(2,), wire=(3,)))
+            apply(host, Openings(outbound=1, inside=(2,), wire=(3,)), is_first=True)
             prefix = host.argv_prefix()
             tried = subprocess.run(
                 [*prefix, *confined(["true"], hosts=hosts_file(["a"]))],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -23,7 +23,7 @@ class Attribution:
     """line number -> concern, of every line of code that the table knows."""
 
     rules: FileRules
-    code: dict[int, str]
+    code: Mapping[int, str]
     concern: dict[int, str] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)  # definitions and names that were found
 

@@ -3,7 +3,10 @@
 import ast
 import io
 import tokenize
+from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeGuard
 
 NO_CODE = (
@@ -17,7 +20,7 @@ NO_CODE = (
 COMMENTS = {".mjs": "//", ".lua": "--", ".toml": "#"}  # whole lines of it are no code
 
 
-def code_of(path: Path) -> dict[int, str]:
+def code_of(path: Path) -> Mapping[int, str]:
     """Line number -> what stands there, comments taken away; numbers count from 1."""
     source = path.read_text(encoding="utf-8")
     if path.suffix == ".py":
@@ -27,7 +30,8 @@ def code_of(path: Path) -> dict[int, str]:
     return {number: line for number, line in stripped if line and not line.startswith(mark)}
 
 
-def python_code(source: str) -> dict[int, str]:
+@lru_cache(maxsize=1024)  # a site asks for the same hundreds of files on page after page
+def python_code(source: str) -> Mapping[int, str]:
     """The same for the text of a Python module."""
     text = source.splitlines()
     lines: set[int] = set()
@@ -40,7 +44,7 @@ def python_code(source: str) -> dict[int, str]:
     for node in ast.walk(ast.parse(source)):
         if _is_docstring(node):
             lines -= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
-    return {number: text[number - 1].rstrip() for number in sorted(lines)}
+    return MappingProxyType({number: text[number - 1].rstrip() for number in sorted(lines)})
 
 
 def _is_docstring(node: ast.AST) -> TypeGuard[ast.Expr]:

@@ -16,11 +16,14 @@ ROOT = Path(__file__).resolve().parents[2]
 QUIET = (  # a browser that loads what the page asks for and nothing else
     "--no-sandbox",
     "--disable-gpu",
+    "--disable-software-rasterizer",  # nor does anybody play a graphics card
     "--no-first-run",
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
 )
+DESK = {"width": 1280, "height": 720}
+USUAL_MEDIA = {"color_scheme": "light", "reduced_motion": "no-preference"}
 
 
 def build(site: Path, *before: str) -> subprocess.CompletedProcess[str]:
@@ -84,17 +87,25 @@ def chromium():
 
 
 class Visit:
-    """A page in a fresh window; remembers complaints and requests that left this machine."""
+    """A page, loaded anew; remembers complaints and requests that left this machine."""
 
-    def __init__(self, browser, url: str, **window) -> None:
-        self.context = browser.new_context(**window)
-        self.page = self.context.new_page()
+    def __init__(self, page, url: str) -> None:
+        self.page = page
         self.complaints: list[str] = []
         self.outside: list[str] = []
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("console", self._said)
-        self.page.on("request", self._asked)
-        self.page.goto(url)
+        self.heard = {"pageerror": self._broke, "console": self._said, "request": self._asked}
+        for event, told in self.heard.items():
+            page.on(event, told)
+        page.goto(url)
+
+    def leave(self) -> None:
+        for event, told in self.heard.items():
+            self.page.remove_listener(event, told)
+        self.page.evaluate("localStorage.clear()")  # the theme writes down what it found there
+        self.page.goto("about:blank")
+
+    def _broke(self, error) -> None:
+        self.complaints.append(str(error))
 
     def _said(self, message) -> None:
         if message.type in ("error", "warning"):
@@ -105,15 +116,29 @@ class Visit:
             self.outside.append(request.url)
 
 
+@pytest.fixture(scope="module")
+def window(chromium):
+    """What most pages are looked at in: another one costs twice of what another page costs."""
+    page = chromium.new_page()
+    yield page
+    page.close()
+
+
 @pytest.fixture
-def visit(chromium, site_url: str):
-    """`visit("eras/1/", color_scheme="dark")`: a Visit, closed after the test."""
-    visits: list[Visit] = []
+def visit(chromium, window, site_url: str):
+    """`visit("eras/1/", viewport=...)`: a Visit in `window`, without scripts in one of its own."""
+    with contextlib.ExitStack() as leaving:
 
-    def go(path: str, **window) -> Visit:
-        visits.append(Visit(chromium, site_url + path, **window))
-        return visits[-1]
+        def go(path: str, *, viewport=DESK, has_script=True, **media) -> Visit:
+            page = window
+            if not has_script:
+                page = chromium.new_page(java_script_enabled=False)
+                leaving.callback(page.close)
+            page.set_viewport_size(viewport)
+            page.emulate_media(**USUAL_MEDIA | media)
+            one = Visit(page, site_url + path)
+            if has_script:
+                leaving.callback(one.leave)
+            return one
 
-    yield go
-    for one in visits:
-        one.context.close()
+        yield go

@@ -45,6 +45,11 @@ RULES = FileRules(
 )
 
 
+@pytest.fixture(scope="module")
+def counted():
+    return count(eras(), load())
+
+
 @pytest.fixture
 def service(tmp_path):
     path = tmp_path / "service.py"
@@ -90,9 +95,8 @@ def test_every_line_of_every_era_has_one_concern_and_every_entry_meets_one():
     assert complaints(load()) == [], "mend lab/concerns/table.toml"
 
 
-def test_no_line_is_lost_or_counted_twice():
+def test_no_line_is_lost_or_counted_twice(counted):
     table = load()
-    counted = count(eras(), table)
     for era in eras():
         lines = sum(sum(floors.values()) for floors in counted.eras[era.package].values())
         own = [path for path, rules in table.files.items() if rules.column == era.package]
@@ -100,40 +104,38 @@ def test_no_line_is_lost_or_counted_twice():
         assert lines == sum(len(code_of(ROOT / path)) for path in files), era.package
 
 
-def test_deduplication_is_the_line_that_never_leaves_the_service():
-    counted = count(eras(), load())
+def test_deduplication_is_the_line_that_never_leaves_the_service(counted):
     for era in eras():
         floors = counted.eras[era.package].get("deduplication", {})
         assert set(floors) == ({"application"} if era.number >= "3" else set()), era.package
 
 
-def test_from_era_3_to_4_the_services_lose_what_the_library_gets():
-    counted = count(eras(), load()).eras
+def test_from_era_3_to_4_the_services_lose_what_the_library_gets(counted):
     for concern in ("retries", "circuit breaking", "balancing", "tracing"):
-        before = counted["era3_inline_microservice"][concern]
-        after = counted["era4_framework"][concern]
+        before = counted.eras["era3_inline_microservice"][concern]
+        after = counted.eras["era4_framework"][concern]
         assert before["application"] > 3 >= after.get("application", 0), concern
         assert "library" not in before, concern
         assert after["library"] > 0, concern
 
 
-def test_from_era_4_to_5_what_was_a_library_becomes_a_process():
-    counted = count(eras(), load()).eras["era5_sidecar"]
+def test_from_era_4_to_5_what_was_a_library_becomes_a_process(counted):
+    found = counted.eras["era5_sidecar"]
     for concern in ("retries", "circuit breaking", "balancing", "discovery", "metrics"):
-        assert set(counted[concern]) == {"process"}, concern
-    of_library = {concern for concern, floors in counted.items() if floors.get("library")}
+        assert set(found[concern]) == {"process"}, concern
+    of_library = {concern for concern, floors in found.items() if floors.get("library")}
     assert of_library == {"plumbing", "health and draining", "identity"}, "web.py and server.py"
-    assert counted["tracing"]["application"] <= 2, "the one line that no sidecar can write"
+    assert found["tracing"]["application"] <= 2, "the one line that no sidecar can write"
 
 
-def test_from_era_5_to_6_no_service_has_a_line_more_and_there_is_a_floor_more():
-    counted = count(eras(), load()).eras
-    before, after = counted["era5_sidecar"], counted["era6_control_plane"]
+def test_from_era_5_to_6_no_service_has_a_line_more_and_there_is_a_floor_more(counted):
+    found = counted.eras
+    before, after = found["era5_sidecar"], found["era6_control_plane"]
     for concern in set(after) - {"plumbing"}:
         assert after[concern].get("application") == before.get(concern, {}).get("application")
         assert after[concern].get("library") == before.get(concern, {}).get("library")
     assert set(after["central control"]) == {"control plane", "process"}
-    assert not [era for era in counted if "central control" in counted[era] and era[3] < "6"]
+    assert not [era for era in found if "central control" in found[era] and era[3] < "6"]
     for concern in ("retries", "circuit breaking", "framing"):
         assert after[concern] == before[concern], "the data plane does not change, its ruler does"
 

@@ -3,15 +3,19 @@
 `--era N` (repeatable, or the name of a package), `--wire portable|real`, `--url http://...`.
 """
 
+import functools
 import importlib
 from dataclasses import dataclass, replace
 
 import pytest
 
+from lab import find as finding
 from lab.cast.beside import require_proxy
 from lab.doors import without_user
-from lab.find import FORMS, eras, find
+from lab.find import FORMS, eras
 from lab.wire.namespaces import available
+
+find = functools.cache(finding.find)  # each of thousands of tests asks which era it is of
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
-"""Each era's story comes true, quickly; one that is wrong is refused with what is accepted."""
+"""Each era's story comes true; one that is wrong is refused with what is accepted."""
 
 import io
-import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ from lab.find import Era, eras, find
 from lab.player import play
 from lab.story import StoryError, has_story, story_of
 
-LONGEST_S = 20.0  # alone it is under 10; here the suite's other half runs beside it
 GOOD = """
 title = "A story"
 belief = "b"
@@ -25,10 +23,8 @@ expect = ["placed"]
 
 
 @pytest.mark.parametrize("era", [era for era in eras() if has_story(era)], ids=str)
-def test_every_story_comes_true_in_time(era):
-    began = time.monotonic()
+def test_every_story_comes_true(era):
     told = tell(era)
-    assert time.monotonic() - began < LONGEST_S
     for part in ("It believes: ", "What still fails: ", "Which era answers: ", "┃"):
         assert part in told
 

@@ -1,7 +1,6 @@
 """A line for each request, and what becomes of lines that cannot be written."""
 
 import os
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -152,11 +151,9 @@ def test_a_pipe_that_nobody_reads_stops_nobody(tmp_path, said):
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     try:
         log = AccessLog(LogConfig(str(pipe)), said.append)
-        begin = time.perf_counter()
         for _ in range(5000):
             add(log)
-        log.flush()
-        assert time.perf_counter() - begin < 5.0
+        log.flush()  # and comes back: before anybody reads
         assert 0 < log.lost < 5000
         with suppress(BlockingIOError):
             while os.read(reader, 65536):

@@ -295,9 +295,9 @@ def test_every_line_of_the_sample_is_found():
 
 def test_a_long_file_is_searched_in_little_time():
     text = "".join(f"k{number} = {number}\n" for number in range(1999))
-    begin = time.perf_counter()
+    begin = time.thread_time()  # of the processor: whoever else is at work
     assert line_of(text, "k1500") == 1501
-    assert time.perf_counter() - begin < 1.0
+    assert time.thread_time() - begin < 1.0
 
 
 def test_an_error_found_later_gets_the_line_of_its_key(tmp_path):

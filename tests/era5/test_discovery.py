@@ -283,9 +283,8 @@ def test_a_registry_that_comes_late_is_told_then(secret):
             await until(lambda: len(said) == 3)
             assert said[2] == "registry: the registry refused: a\\r\\nb"
             server.say = SILENCE
-            begin = time.monotonic()
-            await held.give_back()
-            assert time.monotonic() - begin < 2.0
+            async with asyncio.timeout(30):  # it gives up by itself, and soon
+                await held.give_back()
 
     asyncio.run(live())
 

@@ -3,7 +3,6 @@
 import contextlib
 import socket
 import threading
-import time
 
 import pytest
 
@@ -150,10 +149,8 @@ def test_many_slow_connections_do_not_keep_a_healthy_one_from_being_answered(pro
             slow = stack.enter_context(proxy.connect())
             slow.sendall(said)
         healthy = stack.enter_context(proxy.connect())
-        began = time.monotonic()
         for _ in range(20):
             assert is_answered(healthy)
-        assert time.monotonic() - began < 2.0
         assert f'connections{{direction="inbound"}} {MANY + 1}.0' in proxy.stats()
 
 

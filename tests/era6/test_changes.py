@@ -179,6 +179,6 @@ def test_the_lines_make_the_new_text_of_the_old_one(old, new, is_long):
 def test_texts_that_have_little_in_common_are_compared_in_bounded_time():
     old = "\n".join(f"# {number % 150}" for number in range(40_000))
     new = "\n".join(f"# {number % 151}" for number in range(40_000))
-    begin = time.perf_counter()
+    begin = time.thread_time()  # of the processor: whoever else is at work
     assert text_diff(old, new, "x", "y").count("\n") > 40_000
-    assert time.perf_counter() - begin < 10.0
+    assert time.thread_time() - begin < 10.0

@@ -95,9 +95,9 @@ def test_names_may_contain_what_divides_others():
 @pytest.mark.parametrize("number", [0, 4999, 9999])
 def test_one_of_ten_thousand_tables_is_found_in_one_pass(number):
     text = "".join(f"[[services.a.routes]]\npath = '/r{each}'\n\n" for each in range(10_000))
-    begin = time.perf_counter()
+    begin = time.thread_time()  # of the processor: whoever else is at work
     assert line_of(text, f"services.a.routes[{number}].path") == 3 * number + 2
-    assert time.perf_counter() - begin < 5.0
+    assert time.thread_time() - begin < 5.0
 
 
 @given(st.data())

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -66,13 +65,12 @@ def test_an_intent_of_five_thousand_routes_keeps_nobody_waiting_for_long(tmp_pat
     with pilot(tmp_path) as (_, there), ThreadPoolExecutor(1) as pool:
         there.ask("PUT", "/intent", {"text": ONE.format(1), "who": "ada"})
         applying = pool.submit(there.ask, "PUT", "/intent", {"text": text, "who": "ada"})
-        longest_s = 0.0
+        answered = 0
         while not applying.done():
-            begin = time.monotonic()
             there.ask("GET", "/status")  # answered by the loop that serves all nodes
-            longest_s = max(longest_s, time.monotonic() - begin)
+            answered += 1
         assert applying.result()["revision"] == 2
-    assert longest_s < 5.0
+    assert answered > 3, "the first waited until all was done"
 
 
 def test_it_closes_well_also_where_its_loop_does_at_once_what_it_is_only_about_to_be_told(tmp_path):

@@ -115,21 +115,23 @@ def test_one_more_instance_joins_and_its_path_is_as_bad_as_the_others(portable, 
 def test_one_path_is_hurt_and_the_others_are_not(portable, place):
     portable.wire_of("inventory-2").set("there", delay_s=0.2)
     since = time.monotonic()
-    while not {"inventory-1", "inventory-2"} <= took_s(portable, since).keys():
+    took: dict[str, float] = {}
+    while "inventory-2" not in took or took.get("inventory-1", 1.0) >= 0.2:
         assert place(portable, f"{len(portable.stores().orders)}") == "placed"
-    took = took_s(portable, since)
-    assert took["inventory-2"] >= 0.2 > took["inventory-1"]
+        took = took_s(portable, since)
+    assert took["inventory-2"] >= 0.2
     portable.wire_of("inventory-2").set(delay_s=0)
     with pytest.raises(ValueError, match="instance 'inventory-9': accepted are inventory-1, "):
         portable.wire_of("inventory-9")
 
 
 def took_s(stage: Stage, since: float) -> dict[str, float]:
-    """How long the wire had the last frame to each instance."""
+    """How long the wire had the fastest frame to each instance: the others may have waited."""
     events = [e for e in stage.trace() if e.t > since and e.source == "orders"]
     sent = {(e.target, e.id): e.t for e in events if e.what == "send"}
     arrived = [e for e in events if e.what == "deliver" and (e.target, e.id) in sent]
-    return {e.target: e.t - sent[e.target, e.id] for e in arrived}
+    took = [(e.t - sent[e.target, e.id], e.target) for e in arrived]
+    return {target: each_s for each_s, target in sorted(took, reverse=True)}
 
 
 def test_the_counts_of_the_wire_are_those_of_its_paths_together(portable, place):

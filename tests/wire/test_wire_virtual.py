@@ -78,7 +78,7 @@ def test_virtual_time_takes_no_time():
     started = time.monotonic()
     virtual = talk(1, Knobs(delay_s=5.0), last=50)
     assert virtual.now >= 500.0
-    assert time.monotonic() - started < 5.0
+    assert time.monotonic() - started < virtual.now / 10
 
 
 def test_a_perfect_wire_takes_exactly_the_delay():

@@ -148,6 +148,8 @@ class Eavesdropper:
         return self
 
     def __exit__(self, *_: object) -> None:
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # or `accept` has the port until one more came
         self._listener.close()
 
     def _listen(self) -> None:

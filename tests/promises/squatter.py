@@ -149,7 +149,7 @@ class Eavesdropper:
 
     def __exit__(self, *_: object) -> None:
         with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)  # or `accept` has the port until one more came
+            self._listener.shutdown(socket.SHUT_RDWR)  # else `accept` keeps the port for one more
         self._listener.close()
 
     def _listen(self) -> None:

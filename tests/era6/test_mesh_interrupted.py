@@ -69,8 +69,11 @@ def typed(at: str, token: Path, *words: str, out: int = subprocess.PIPE):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_who_interrupts_it_is_not_told_that_it_was_done(number, token, file):
-    with mute() as listener, typed(url_of(listener), token, "apply", str(file)) as process:
-        listener.accept()  # so it waits for the answer
+    with (
+        mute() as listener,
+        typed(url_of(listener), token, "apply", str(file)) as process,
+        listener.accept()[0],  # so it waits for the answer
+    ):
         process.send_signal(number)
         _, err = process.communicate(timeout=PATIENCE_S)
         assert (process.returncode, err) == (INTERRUPTED, "")

@@ -9,10 +9,10 @@ from lab.stage import Stage
 SETTLED_WITHIN_S, QUIET_S = 15.0, 0.5
 
 
-def nearly_sold_out() -> list[str]:
-    """Few goods with few pieces: what ten customers want does not last."""
+def nearly_sold_out(number: int = 0) -> list[str]:
+    """Few goods with few pieces: what ten customers want does not last. By number always others."""
     shelves = sorted(shop.catalogue(), key=lambda p: (p["stock"], p["sku"]))
-    return [product["sku"] for product in shelves[:8]]
+    return [product["sku"] for product in shelves[8 * number : 8 * number + 8]]
 
 
 def settled(stage: Stage) -> Stores:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from era4_framework.errors import (
     CallFailed,
+    ConnectFailed,
     DeadlinePassed,
     Denied,
     NotKnown,
@@ -142,8 +143,10 @@ def failure_of(head: ResponseHead, name: str) -> CallFailed | None:
     kind = kind_of(head.status, head.special.get(b"x-certain") == b"true")
     if kind is None:
         return None
-    failure = kind(f"{name}: status {head.status}")
     after = head.special.get(b"retry-after", b"")
+    if kind is Overloaded and not after:  # who sheds load says when to come again, see `refusal`
+        kind = ConnectFailed  # and this sidecar found nobody behind it
+    failure = kind(f"{name}: status {head.status}")
     if isinstance(failure, Overloaded | QuotaExceeded) and after.isdigit():
         failure.retry_after_s = float(after[:6])
     return failure

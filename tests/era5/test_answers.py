@@ -7,6 +7,7 @@ import pytest
 from era0_naive import shop
 from era4_framework import errors
 from era4_framework.errors import CallFailed, NoAnswer, Unreachable
+from era4_framework.policies.breaker import FAILURE, IGNORED
 from era4_framework.policies.classify import judge
 from era5_sidecar import answers
 from era5_sidecar.fields import BadMessage
@@ -14,7 +15,7 @@ from era5_sidecar.http1 import ResponseHead
 
 KINDS = [each for of in (Unreachable, NoAnswer) for each in of.__subclasses__()]
 KINDS = [each for each in KINDS if each.__module__ == errors.__name__]
-SAME = ("Overloaded", "NotKnown", "Denied", "QuotaExceeded", "DeadlinePassed", "BadAnswer")
+SAME = ("ConnectFailed", "Overloaded", "NotKnown", "Denied", "QuotaExceeded", "DeadlinePassed", "BadAnswer")
 
 
 def parted(answer: bytes) -> tuple[ResponseHead, bytes]:
@@ -38,6 +39,15 @@ def test_and_one_that_is_not_sent_again_more_often(kind):
     failure = answers.failure_of(head, "inventory-1")
     for may_repeat in (True, False):
         assert judge(failure).may_retry(may_repeat) <= judge(kind("why")).may_retry(may_repeat)
+
+
+def test_a_sidecar_whose_service_is_dead_is_left_alone_and_one_that_is_full_is_not():
+    """Nobody else may know that it is dead: who rules, or keeps the list, may be dead as well."""
+    verdicts = {}
+    for kind in (errors.ConnectFailed, errors.Overloaded):
+        head, _ = parted(answers.refusal(kind("why"), is_last=False))
+        verdicts[kind] = judge(answers.failure_of(head, "inventory-1")).verdict
+    assert verdicts == {errors.ConnectFailed: FAILURE, errors.Overloaded: IGNORED}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -78,7 +88,8 @@ def test_one_that_would_be_for_ever_is_not():
         (503, b"", errors.BadAnswer),  # of somebody on the way, after anything
         (503, b"\r\nX-Certain: false", errors.BadAnswer),
         (503, b"\r\nX-Certain: TRUE", errors.BadAnswer),
-        (503, b"\r\nX-Certain: true", errors.Overloaded),
+        (503, b"\r\nX-Certain: true\r\nRetry-After: 1", errors.Overloaded),
+        (503, b"\r\nX-Certain: true", errors.ConnectFailed),  # nobody is behind that sidecar
         (504, b"\r\nX-Certain: true", errors.DeadlinePassed),
         (500, b"\r\nX-Certain: true", errors.BadAnswer),
         (401, b"", errors.NotKnown),

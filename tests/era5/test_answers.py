@@ -15,7 +15,15 @@ from era5_sidecar.http1 import ResponseHead
 
 KINDS = [each for of in (Unreachable, NoAnswer) for each in of.__subclasses__()]
 KINDS = [each for each in KINDS if each.__module__ == errors.__name__]
-SAME = ("ConnectFailed", "Overloaded", "NotKnown", "Denied", "QuotaExceeded", "DeadlinePassed", "BadAnswer")
+SAME = (
+    "ConnectFailed",
+    "Overloaded",
+    "NotKnown",
+    "Denied",
+    "QuotaExceeded",
+    "DeadlinePassed",
+    "BadAnswer",
+)
 
 
 def parted(answer: bytes) -> tuple[ResponseHead, bytes]:

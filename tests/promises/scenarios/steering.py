@@ -51,15 +51,17 @@ def a_fault_is_injected(trial: Trial) -> None:
         _want(trial, [{"path": path, "fault": {"abort_status": 503}}])
         assert [_ask(trial, path)[0] for _ in range(3)] == [503] * 3
         _want(trial, [{"path": path, "fault": {"delay_s": 0.3}}])
-        began = time.monotonic()
-        assert _ask(trial, path)[0] == 200
-        assert time.monotonic() - began >= 0.3, "nobody waited"
+        assert min(_waits_s(trial, path) for _ in range(3)) >= 0.3, "somebody did not wait"
         _want(trial, [])
-        began = time.monotonic()
-        assert _ask(trial, path)[0] == 200
-        assert time.monotonic() - began < 0.3, "it is still slow"
+        assert min(_waits_s(trial, path) for _ in range(10)) < 0.3, "all are slow still"
         crowd.go_on(2)
     crowd.must_be_served()
+
+
+def _waits_s(trial: Trial, path: str) -> float:
+    began = time.monotonic()
+    assert _ask(trial, path)[0] == 200
+    return time.monotonic() - began
 
 
 def a_permission_is_withdrawn(trial: Trial) -> None:

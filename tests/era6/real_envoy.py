@@ -132,7 +132,7 @@ async def running(folder, told, admin):
     """Gives the process once it is ready: it has been told everything by then."""
     path = folder / "envoy.json"
     path.write_text(json.dumps(told))
-    command = [binary(), "-c", str(path), "--concurrency", "1", "--use-dynamic-base-id"]
+    command = [binary(), "-c", str(path), "--concurrency", "1", "--disable-hot-restart"]
     with (folder / "envoy.log").open("w") as log:
         process = subprocess.Popen(
             [*command, "--log-level", "warning"], stdout=log, stderr=subprocess.STDOUT

@@ -42,19 +42,28 @@ def main(arguments: Sequence[str], ready: Callable[[str], None]) -> None:
     except SystemExit:  # a signal: a role that is told to stop has done well, a command has not
         sys.exit(INTERRUPTED)
     except BrokenPipeError:  # whoever reads what we print, as `head`, has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _flush_or_drop()
         sys.exit(NOT_READ)
     except Refused as refused:
         print(f"eras mesh {asked.verb}: {mesh_screen.plain(str(refused))}", file=sys.stderr)
         sys.exit(REFUSED)
     except (OSError, ValueError) as error:
         print(f"eras mesh {asked.verb}: {mesh_screen.plain(_words(error))}", file=sys.stderr)
+        _flush_or_drop()
         sys.exit(NOBODY)
     sys.exit(0 if is_obeyed else REFUSED)
 
 
 def _flush() -> None:
     print(end="", flush=True)  # where stdout is closed there is none
+
+
+def _flush_or_drop() -> None:
+    """What cannot be written now is not tried again as Python ends, which would complain."""
+    try:
+        _flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _words(error: Exception) -> str:

@@ -56,6 +56,7 @@ def url_of(listener: socket.socket) -> str:
 def typed(at: str, token: Path, *words: str, out: int = subprocess.PIPE):
     """The command, begun; killed at the end of the block."""
     told = {**os.environ, "ERAS_MESH": at, "ERAS_MESH_TOKEN": str(token)}
+    told.pop("PYTHONUNBUFFERED", None)  # it would hide what happens as Python ends
     argv = [sys.executable, "-m", "era6_control_plane", "mesh", *words]
     process = subprocess.Popen(
         argv, cwd=ROOT, env=told, stdout=out, stderr=subprocess.PIPE, text=True

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from random import Random
 
 import grpc
@@ -64,8 +63,7 @@ class Streams:
             finally:
                 stream.cancel()
                 waiting.cancel()
-                with suppress(asyncio.CancelledError):
-                    await asyncio.gather(stream, waiting, return_exceptions=True)
+                await asyncio.gather(stream, waiting, return_exceptions=True)
             if self._anew.is_set():
                 continue
             self._complaints.tell(self.whom, _why(stream))

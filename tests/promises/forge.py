@@ -6,6 +6,7 @@ from scapy.packet import Packet
 from era1_raw_network import codec
 
 WRAP = 1 << 32
+METHODS = (b"GET ", b"PUT ", b"DELETE ")  # so a request over HTTP begins
 
 
 def next_request(
@@ -43,14 +44,18 @@ def next_request(
 def _on_the_same_connection(
     first: Packet, seen: list[bytes], swap: tuple[bytes, bytes], guess: int | None
 ) -> Packet:
-    """The request that begins in `first`, and whatever followed of it, in one segment more."""
+    """The request that begins in `first`, and whatever followed of it, in one segment more; behind
+    whatever else was sent since, as on a busy machine a later one.
+    """
     ports = (first[TCP].sport, first[TCP].dport)
     packets = [packet for packet in map(IP, seen) if TCP in packet]
     ours = [packet for packet in packets if (packet[TCP].sport, packet[TCP].dport) == ports]
     pieces = {packet[TCP].seq: _content(packet) for packet in ours if _content(packet)}
-    request, at = b"", first[TCP].seq
+    request, at, is_whole = b"", first[TCP].seq, False
     while at in pieces:
-        request += pieces[at]
+        is_whole = is_whole or (request != b"" and pieces[at].startswith(METHODS))
+        if not is_whole:
+            request += pieces[at]
         at = (at + len(pieces[at])) % WRAP
     forged = ours[-1].copy()  # whose ACK number is the latest
     forged[TCP].seq = at if guess is None else guess

@@ -14,17 +14,17 @@ from contextlib import ExitStack
 from era5_sidecar.supervisor_config import host_and_port
 
 
-def addresses(asked: Mapping[str, str]) -> dict[str, str]:
-    """By name, http://HOST:PORT each; for port 0 one that is free. Raises OSError."""
-    with ExitStack() as held:  # until all are chosen, or one might be chosen twice
-        return {name: _free(url, held) for name, url in asked.items()}
+def addresses(asked: Mapping[str, str], held: ExitStack) -> dict[str, str]:
+    """By name, http://HOST:PORT each; for port 0 one that is free, and that nobody else who asks
+    for any is given before `held` is closed: two Envoys would share it. Raises OSError.
+    """
+    return {name: _free(url, held) for name, url in asked.items()}
 
 
-def one_free(url: str) -> str:
+def one_free(url: str, held: ExitStack) -> str:
     """Another port of the same host."""
     host, _ = host_and_port(url)
-    with ExitStack() as held:
-        return _free(f"http://{host}:0", held)
+    return _free(f"http://{host}:0", held)
 
 
 def _free(url: str, held: ExitStack) -> str:
@@ -32,8 +32,10 @@ def _free(url: str, held: ExitStack) -> str:
     if port:
         _claim(url, host, port)
         return url
-    listener = held.enter_context(socket.create_server((host, 0)))
-    return f"http://{host}:{listener.getsockname()[1]}"
+    bound = held.enter_context(socket.socket())  # and does not listen: Envoy may
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind((host, 0))
+    return f"http://{host}:{bound.getsockname()[1]}"
 
 
 def _claim(url: str, host: str, port: int) -> None:

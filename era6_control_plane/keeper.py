@@ -35,7 +35,8 @@ class Keeper:
 
     def __init__(self, config: NodeConfig, folder: Path) -> None:
         """folder: of its own, for Envoy's file. Raises Missing, OSError."""
-        self.listens = addresses(config.listens())
+        self._held = contextlib.ExitStack()  # as long as we are there
+        self.listens = addresses(config.listens(), self._held)
         self._config = config
         self._binary = find("envoy")
         self._file = folder / "envoy.json"
@@ -70,7 +71,7 @@ class Keeper:
 
     async def upgrade(self) -> None:
         """Another one takes over, if it gets ready; the old one leaves. Raises OSError."""
-        admin = one_free(self._config.admin_listen)
+        admin = one_free(self._config.admin_listen, self._held)
         successor = await self._launch(admin)
         try:
             async with asyncio.timeout(self._config.supervisor.upgrade_s):

@@ -38,8 +38,8 @@ format: .venv/dev
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
 test: lint
-	@echo 'pytest: all tests, five at a time (they wait more than they compute), seed $(SEED)'
-	@$(BIN)/python -m pytest --quiet -n 5 --seed $(SEED)
+	@echo 'pytest: all tests, three at a time (they wait more than they compute), seed $(SEED)'
+	@$(BIN)/python -m pytest --quiet -n 3 --seed $(SEED)
 
 docs: .venv/dev
 	@$(BIN)/python -m lab.docs serve

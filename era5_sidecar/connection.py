@@ -2,7 +2,8 @@
 
 A connection is the Place (waiting.py) in which its coroutine waits for bytes. Who waits may be
 woken with an error: a deadline that passed, a peer that is gone. Deadlines are not timers, one for
-each wait: one sweep looks at all who wait, every SWEEP_S.
+each wait: one sweep looks at all who wait, every SWEEP_S. The file is long because reading, writing
+and ending are one state.
 """
 
 from __future__ import annotations

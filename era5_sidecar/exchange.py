@@ -1,4 +1,7 @@
-"""One request to one instance, and its answer: relayed as it comes, or kept to be judged."""
+"""One request to one instance, and its answer: relayed as it comes, or kept to be judged.
+
+One attempt from its first byte to its last stands here, so the file is a little long.
+"""
 
 import time
 from collections.abc import Callable

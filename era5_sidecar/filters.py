@@ -1,7 +1,8 @@
 """What stands before a request: era 4's policies, unchanged, around a proxy instead of a function.
 
 Admission is for requests that come in to our service; a Call is one that goes out to another. Both
-only decide: `now` is an argument, and nobody here waits, writes or reads a socket.
+only decide: `now` is an argument, and nobody here waits, writes or reads a socket. Both in one
+file, a long one, as they are two halves of one stack.
 """
 
 from __future__ import annotations

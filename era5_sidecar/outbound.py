@@ -1,4 +1,7 @@
-"""Requests that our service sends out: whom to ask, how long, whether again; then the answer."""
+"""Requests that our service sends out: whom to ask, how long, whether again; then the answer.
+
+The file is long because a request's attempts are to be read in the order in which they are made.
+"""
 
 from __future__ import annotations
 

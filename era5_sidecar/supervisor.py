@@ -3,7 +3,7 @@
 The sockets are opened here, once, and every proxy inherits them (inheritance.py): one that is
 killed, or replaced by its next version, leaves no moment in which a connection is refused. They
 only wait a little longer. supervision.py decides; this acts. It does nearly nothing and must never
-die, so it imports nearly nothing.
+die, so it imports nearly nothing. Whatever it does to a proxy stands in this one, longer file.
 """
 
 import os

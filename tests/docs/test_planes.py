@@ -26,11 +26,24 @@ def test_both_planes_do_as_the_page_says(table):
         find("envoy")
     except Missing as missing:
         pytest.skip(str(missing))
-    committed, now = rows(planes.path_of(table.name).read_text()), rows(table.record())
-    for old, new in zip(committed, now, strict=True):
-        assert (old["asked"], old["why"]) == (new["asked"], new["why"])
-        for plane in ("ours", "envoy"):
-            assert verdict(old[plane]) == verdict(new[plane]), old["asked"]
+    committed = rows(planes.path_of(table.name).read_text())
+    # a busy machine can disturb what shows only over time: once, and not the same twice
+    first = differing(committed, rows(table.record()))
+    again = differing(committed, rows(table.record())) if first else []
+    assert not again, f"before: {first}"
+
+
+def differing(committed, now) -> list[str]:
+    """Those rows of which another verdict was recorded."""
+    assert [(row["asked"], row["why"]) for row in committed] == [
+        (row["asked"], row["why"]) for row in now
+    ]
+    return [
+        f"{old['asked']} {plane}: {old[plane]!r}, now {new[plane]!r}"
+        for old, new in zip(committed, now, strict=True)
+        for plane in ("ours", "envoy")
+        if verdict(old[plane]) != verdict(new[plane])
+    ]
 
 
 def test_a_difference_without_a_reason_stops_the_build(tmp_path):
